@@ -1,0 +1,117 @@
+// The floors that Manta's figures are compared with: a plain MPI program (THREAD_SINGLE) that prints a row a metric,
+// `name value unit`. Run it as `mpirun -np 2 build/release/bench/floor_mpi`; ranks above 1 only wait at the end.
+//
+// The machine may switch between a fast and a slow state, so each metric is measured in many blocks of a few
+// milliseconds, and the median of the blocks is printed.
+
+#include <mpi.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+namespace {
+
+constexpr int kMessageBytes = 64;
+constexpr int kOutstanding = 64;
+using Message = std::array<char, kMessageBytes>;
+
+double Median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+/// Microseconds for a message of 64 bytes to rank 1 and back. Ranks 0 and 1 call it together; rank 0 has the result.
+double PingPongMicroseconds(int rank) {
+  constexpr int kBlocks = 200, kTrips = 2000;
+  Message message{};
+  std::vector<double> blocks;
+  for (int block = 0; block < kBlocks; ++block) {
+    const double start = MPI_Wtime();
+    for (int trip = 0; trip < kTrips; ++trip) {
+      if (rank == 0) {
+        MPI_Send(message.data(), kMessageBytes, MPI_BYTE, 1, 0, MPI_COMM_WORLD);
+        MPI_Recv(message.data(), kMessageBytes, MPI_BYTE, 1, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+      } else {
+        MPI_Recv(message.data(), kMessageBytes, MPI_BYTE, 0, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        MPI_Send(message.data(), kMessageBytes, MPI_BYTE, 0, 0, MPI_COMM_WORLD);
+      }
+    }
+    blocks.push_back((MPI_Wtime() - start) / kTrips * 1e6);
+  }
+  return Median(blocks);
+}
+
+/// Requests of 64 bytes answered by rank 1 with 64 bytes, 64 of them outstanding, a second. Called as above.
+double PipelinedPerSecond(int rank) {
+  constexpr int kBlocks = 100, kRounds = 100;  // a round sends all requests of the window and takes all replies
+  std::vector<Message> requests(kOutstanding), replies(kOutstanding);
+  std::vector<MPI_Request> sends(kOutstanding), receives(kOutstanding);
+  std::vector<double> blocks;
+  for (int block = 0; block < kBlocks; ++block) {
+    const double start = MPI_Wtime();
+    for (int round = 0; round < kRounds; ++round) {
+      const int other = 1 - rank;
+      for (std::size_t i = 0; i < kOutstanding; ++i) {
+        MPI_Irecv(replies[i].data(), kMessageBytes, MPI_BYTE, other, 1, MPI_COMM_WORLD, &receives[i]);
+        if (rank == 0) MPI_Isend(requests[i].data(), kMessageBytes, MPI_BYTE, other, 1, MPI_COMM_WORLD, &sends[i]);
+      }
+      if (rank == 1) {
+        for (std::size_t i = 0; i < kOutstanding; ++i) {
+          MPI_Wait(&receives[i], MPI_STATUS_IGNORE);
+          MPI_Isend(replies[i].data(), kMessageBytes, MPI_BYTE, other, 1, MPI_COMM_WORLD, &sends[i]);
+        }
+      } else {
+        MPI_Waitall(kOutstanding, receives.data(), MPI_STATUSES_IGNORE);
+      }
+      MPI_Waitall(kOutstanding, sends.data(), MPI_STATUSES_IGNORE);
+    }
+    blocks.push_back(kRounds * kOutstanding / (MPI_Wtime() - start));
+  }
+  return Median(blocks);
+}
+
+/// 10^9 bytes a second of one memcpy of 256 MiB. Local.
+double MemcpyGBps() {
+  constexpr std::size_t kBytes = std::size_t{256} << 20;
+  constexpr int kBlocks = 9;
+  std::vector<char> source(kBytes, 1), target(kBytes, 2);
+  std::vector<double> blocks;
+  for (int block = 0; block < kBlocks; ++block) {
+    source[static_cast<std::size_t>(block)] = static_cast<char>(block);
+    const double start = MPI_Wtime();
+    std::memcpy(target.data(), source.data(), kBytes);
+    blocks.push_back(static_cast<double>(kBytes) / (MPI_Wtime() - start) * 1e-9);
+  }
+  return target[0] == source[0] ? Median(blocks) : 0.0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  MPI_Init(&argc, &argv);
+  int rank = 0, size = 0;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  if (size < 2) {
+    std::fprintf(stderr, "floor_mpi needs two ranks: mpirun -np 2 %s\n", argv[0]);
+    MPI_Finalize();
+    return 2;
+  }
+  double ping_pong_us = 0, pipelined_per_s = 0;
+  if (rank < 2) {
+    ping_pong_us = PingPongMicroseconds(rank);
+    pipelined_per_s = PipelinedPerSecond(rank);
+  }
+  if (rank == 0) {
+    std::printf("mpi_pingpong_64B_us %.3f us\n", ping_pong_us);
+    std::printf("mpi_pipelined_per_s %.0f 1/s\n", pipelined_per_s);
+    std::printf("memcpy_GBps %.2f GB/s\n", MemcpyGBps());
+  }
+  MPI_Finalize();
+  return 0;
+}

@@ -1,0 +1,91 @@
+#include "bench/micro/plain_mpi.hpp"
+
+#include <manta/manta.hpp>
+
+#include <mpi.h>
+
+#include <array>
+#include <vector>
+
+#include "bench/support/harness.hpp"
+
+namespace plain_mpi {
+namespace {
+
+constexpr int kMessageBytes = 64;
+constexpr int kOutstanding = 64;
+constexpr int kWarmUp = 50;
+using Message = std::array<char, kMessageBytes>;
+
+MPI_Comm g_comm = MPI_COMM_NULL;
+
+void Send(const Message& message, int to) { MPI_Send(message.data(), kMessageBytes, MPI_BYTE, to, 0, g_comm); }
+void Receive(Message& message, int from) {
+  MPI_Recv(message.data(), kMessageBytes, MPI_BYTE, from, 0, g_comm, MPI_STATUS_IGNORE);
+}
+
+/// Rank 1's half of the ping-pong.
+void Echo(int trips) {
+  Message message{};
+  for (int trip = 0; trip < trips; ++trip) {
+    Receive(message, 0);
+    Send(message, 0);
+  }
+}
+
+/// One window of requests and their replies; both ranks call it at once.
+void Round(int rank, std::vector<Message>& out, std::vector<Message>& in) {
+  std::array<MPI_Request, kOutstanding> sends, receives;
+  const int other = 1 - rank;
+  for (std::size_t i = 0; i < kOutstanding; ++i) {
+    MPI_Irecv(in[i].data(), kMessageBytes, MPI_BYTE, other, 1, g_comm, &receives[i]);
+    if (rank == 0) MPI_Isend(out[i].data(), kMessageBytes, MPI_BYTE, other, 1, g_comm, &sends[i]);
+  }
+  if (rank == 1) {
+    for (std::size_t i = 0; i < kOutstanding; ++i) {
+      MPI_Wait(&receives[i], MPI_STATUS_IGNORE);
+      MPI_Isend(in[i].data(), kMessageBytes, MPI_BYTE, other, 1, g_comm, &sends[i]);
+    }
+  } else {
+    MPI_Waitall(kOutstanding, receives.data(), MPI_STATUSES_IGNORE);
+  }
+  MPI_Waitall(kOutstanding, sends.data(), MPI_STATUSES_IGNORE);
+}
+void Answer(int rounds) {
+  std::vector<Message> out(kOutstanding), in(kOutstanding);
+  for (int round = 0; round < rounds; ++round) Round(1, out, in);
+}
+
+}  // namespace
+
+void CollectiveStart() { MPI_Comm_dup(MPI_COMM_WORLD, &g_comm); }
+
+double PingPongMicroseconds(int trips) {
+  const auto half = manta::Task(Echo).SetRank(1).Remote(kWarmUp + trips);
+  Message message{};
+  double start = 0;
+  for (int trip = -kWarmUp; trip < trips; ++trip) {
+    if (trip == 0) start = bench::Now();
+    Send(message, 1);
+    Receive(message, 1);
+  }
+  const double spent = bench::Now() - start;
+  manta::Get(half);
+  return spent / trips * 1e6;
+}
+
+double PipelinedPerSecond(int rounds) {
+  constexpr int kWarmUpRounds = 3;
+  const auto half = manta::Task(Answer).SetRank(1).Remote(kWarmUpRounds + rounds);
+  std::vector<Message> out(kOutstanding), in(kOutstanding);
+  double start = 0;
+  for (int round = -kWarmUpRounds; round < rounds; ++round) {
+    if (round == 0) start = bench::Now();
+    Round(0, out, in);
+  }
+  const double spent = bench::Now() - start;
+  manta::Get(half);
+  return rounds * kOutstanding / spent;
+}
+
+}  // namespace plain_mpi

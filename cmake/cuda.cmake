@@ -1,0 +1,20 @@
+# Decides whether CUDA sources are built: sets MANTA_CUDA_ENABLED and, when on, enables the language.
+# The library itself needs no toolkit (gpu/ opens the driver with dlopen): only kernels do.
+set(MANTA_CUDA_ENABLED OFF)
+if(NOT MANTA_WITH_CUDA MATCHES "^(AUTO|ON|OFF)$")
+  message(FATAL_ERROR "MANTA_WITH_CUDA is '${MANTA_WITH_CUDA}': use AUTO, ON or OFF")
+endif()
+if(NOT MANTA_WITH_CUDA STREQUAL OFF)
+  include(CheckLanguage)
+  if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX} AND EXISTS /usr/local/cuda/bin/nvcc)
+    set(CMAKE_CUDA_COMPILER /usr/local/cuda/bin/nvcc)
+  endif()
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    enable_language(CUDA)
+    set(MANTA_CUDA_ENABLED ON)
+  elseif(MANTA_WITH_CUDA STREQUAL ON)
+    message(FATAL_ERROR "MANTA_WITH_CUDA=ON, but no CUDA compiler was found: install the CUDA toolkit, "
+                        "set CMAKE_CUDA_COMPILER or use MANTA_WITH_CUDA=OFF")
+  endif()
+endif()

@@ -1,0 +1,52 @@
+#pragma once
+// A counted pointer whose count lies in the object, for records that several queues and tables hold at once.
+
+#include <atomic>
+#include <cstdint>
+#include <utility>
+
+namespace manta::base {
+
+/// What a T of Ref<T> derives from.
+class Counted {
+ public:
+  Counted() = default;
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  template <class T>
+  friend class Ref;
+  std::atomic<std::uint32_t> count_{0};
+};
+
+template <class T>
+class Ref {
+ public:
+  Ref() = default;
+  explicit Ref(T* object) : object_(object) { Retain(); }
+  Ref(const Ref& other) : object_(other.object_) { Retain(); }
+  Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  Ref& operator=(Ref other) noexcept {
+    std::swap(object_, other.object_);
+    return *this;
+  }
+  ~Ref() {
+    // acq_rel: all that the holders did with the object happens before its end.
+    if (object_ != nullptr && object_->count_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete object_;
+  }
+  T* get() const { return object_; }
+  T* operator->() const { return object_; }
+  T& operator*() const { return *object_; }
+  explicit operator bool() const { return object_ != nullptr; }
+  friend bool operator==(const Ref& a, const Ref& b) { return a.object_ == b.object_; }
+
+ private:
+  void Retain() const {
+    // relaxed: made from a hold that exists.
+    if (object_ != nullptr) object_->count_.fetch_add(1, std::memory_order_relaxed);
+  }
+  T* object_ = nullptr;
+};
+
+}  // namespace manta::base

@@ -1,0 +1,146 @@
+#pragma once
+// The compiled runtime as the templates see it: bytes, holds and type tables, no user types. Users need nothing here.
+
+#include <manta/detail/handle.hpp>
+#include <manta/detail/type_ops.hpp>
+#include <manta/resources.hpp>
+
+#include <chrono>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace manta::detail {
+
+inline constexpr std::int64_t kForever = -1;
+
+/// A timeout in nanoseconds; negative ones count as 0, and what does not fit as for ever.
+template <class Rep, class Period>
+std::int64_t ToNanoseconds(std::chrono::duration<Rep, Period> timeout) {
+  const double ns = std::chrono::duration<double, std::nano>(timeout).count();
+  if (!(ns > 0)) return 0;
+  return ns < 9e18 ? static_cast<std::int64_t>(ns) : kForever;
+}
+
+// ---- calls ----
+class Invocation;
+using Thunk = void (*)(Invocation&);
+
+/// Bytes with room for small ones inside, so that a call with few arguments takes no allocation. Move-only.
+class SmallBytes {
+ public:
+  static constexpr std::size_t kInside = 64;
+  SmallBytes() = default;
+  explicit SmallBytes(std::size_t size) : size_(size) {
+    if (size > kInside) outside_ = std::make_unique_for_overwrite<std::byte[]>(size);
+  }
+  SmallBytes(SmallBytes&& other) noexcept { *this = std::move(other); }
+  SmallBytes& operator=(SmallBytes&& other) noexcept {
+    size_ = other.size_;
+    outside_ = std::move(other.outside_);
+    if (!outside_ && size_ != 0) std::memcpy(inside_, other.inside_, size_);
+    return *this;
+  }
+  std::byte* data() { return outside_ ? outside_.get() : inside_; }
+  const std::byte* data() const { return outside_ ? outside_.get() : inside_; }
+  std::size_t size() const { return size_; }
+  std::span<const std::byte> view() const { return {data(), size_}; }
+
+ private:
+  std::size_t size_ = 0;
+  alignas(16) std::byte inside_[kInside];
+  std::unique_ptr<std::byte[]> outside_;
+};
+
+/// A ref that was passed where the function wants a value: `object` takes the place of parameter `param` (or of its
+/// element `element`, where the parameter is a vector; kWhole otherwise).
+struct ArgumentRef {
+  static constexpr std::uint32_t kWhole = 0xffffffff;
+  std::uint32_t param = 0;
+  std::uint32_t element = kWhole;
+  Handle object;
+};
+
+/// One call, ready to be run here or elsewhere.
+struct CallSpec {
+  Thunk thunk = nullptr;
+  const void* function = nullptr;       // for its name in errors; null: the thunk's
+  SmallBytes bytes;                     // what is called, then the arguments that travel by value
+  std::vector<ArgumentRef> arguments;   // by param, then element
+  std::vector<Handle> carried;          // refs inside `bytes`, in order
+};
+
+/// A code address as (module, offset) in one word: the same function in every process of the job.
+std::uint64_t EncodeCode(const void* address);
+const void* DecodeCode(std::uint64_t code);
+
+Handle SubmitTask(const TaskOptions& options, CallSpec&& call);
+Handle SubmitActorCall(const Handle& actor, const TaskOptions& options, CallSpec&& call);
+Handle CreateActor(const ActorOptions& options, CallSpec&& call);
+void CancelTask(const Handle& result);
+void KillActor(const Handle& actor, bool no_restart);
+std::optional<Handle> FindActor(const std::string& name);
+
+// ---- objects ----
+Handle PutOwned(const TypeOps& ops, std::shared_ptr<const void> object);
+Handle PutCopied(const TypeOps& ops, const void* object);
+void CheckUsable(const Handle& ref);
+/// Waits, then throws the object's error or returns the value, materialized at most once in this process.
+std::shared_ptr<const void> GetObject(const Handle& ref, const TypeOps& ops, std::int64_t timeout_ns);
+/// The same for small plain data: copies the value to `to`.
+void GetPlain(const Handle& ref, const TypeOps& ops, void* to, std::int64_t timeout_ns);
+/// Waits, then throws the object's error; for results without a value.
+void GetNothing(const Handle& ref, std::int64_t timeout_ns);
+/// Like GetObject; true where `value` is the only hold on it, so that it may be moved from.
+std::shared_ptr<const void> TakeObject(Handle&& ref, const TypeOps& ops, bool* sole);
+/// Blocks until `count` of `refs` are ready or failed, or the time is up. Returns one flag a ref.
+std::vector<bool> WaitObjects(std::span<const Handle> refs, std::size_t count, std::int64_t timeout_ns);
+std::strong_ordering CompareIds(const Handle& a, const Handle& b);
+std::size_t HashId(const Handle& a);
+std::string IdText(const Handle& a);
+
+/// Hands out the positions of refs in the order in which they become ready. One reader.
+class CompletionQueue {
+ public:
+  explicit CompletionQueue(std::vector<Handle> refs);
+  ~CompletionQueue();
+  CompletionQueue(const CompletionQueue&) = delete;
+  CompletionQueue& operator=(const CompletionQueue&) = delete;
+  /// Waits for the next; nullopt when all were handed out or the time is up (then `timed_out` is set).
+  std::optional<std::size_t> Next(std::int64_t timeout_ns, bool* timed_out = nullptr);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// ---- the call being run, as its thunk sees it ----
+class Invocation {
+ public:
+  virtual std::span<const std::byte> bytes() const = 0;
+  /// The actor's instance; null in a task.
+  virtual void* self() const = 0;
+  /// The refs given for parameter `param`: none (it travels by value), one, or one an element.
+  virtual std::span<const ArgumentRef> Given(std::uint32_t param) const = 0;
+  virtual std::shared_ptr<const void> Value(const ArgumentRef& argument, const TypeOps& ops) = 0;
+  /// A value of its own, for parameters by value of types that can't be copied.
+  virtual std::shared_ptr<const void> FreshValue(const ArgumentRef& argument, const TypeOps& ops) = 0;
+  /// The elements in place, where the object's bytes are an array; empty pointer otherwise.
+  virtual const std::byte* ArrayInPlace(const ArgumentRef& argument, std::size_t* size_bytes) = 0;
+  virtual void ReturnNothing() = 0;
+  virtual void ReturnPlain(const TypeOps& ops, const void* value) = 0;
+  virtual void ReturnObject(const TypeOps& ops, std::shared_ptr<const void> object) = 0;
+  virtual void ReturnActor(std::shared_ptr<void> instance) = 0;
+
+ protected:
+  ~Invocation() = default;
+};
+
+}  // namespace manta::detail

@@ -1,0 +1,46 @@
+#pragma once
+// A counted hold on a record of the runtime (an object or an actor as this process knows it).
+
+#include <atomic>
+#include <cstdint>
+#include <utility>
+
+namespace manta::detail {
+
+/// What every record begins with. The count is of holds in this process: refs of the user, arguments of tasks, waits.
+struct CountedRecord {
+  std::atomic<std::int64_t> holds{0};
+};
+
+/// Called when the last hold goes; the record may be gone afterwards. Any thread.
+void ReleaseLast(CountedRecord* record) noexcept;
+
+class Handle {
+ public:
+  Handle() = default;
+  explicit Handle(CountedRecord* record) : record_(record) { Retain(); }
+  Handle(const Handle& other) : record_(other.record_) { Retain(); }
+  Handle(Handle&& other) noexcept : record_(std::exchange(other.record_, nullptr)) {}
+  Handle& operator=(Handle other) noexcept {
+    std::swap(record_, other.record_);
+    return *this;
+  }
+  ~Handle() { Reset(); }
+
+  CountedRecord* get() const { return record_; }
+  explicit operator bool() const { return record_ != nullptr; }
+  void Reset() noexcept {
+    // acq_rel: what other holders did with the record happens before its end.
+    if (record_ != nullptr && record_->holds.fetch_sub(1, std::memory_order_acq_rel) == 1) ReleaseLast(record_);
+    record_ = nullptr;
+  }
+
+ private:
+  // relaxed: a new hold is made from an existing one, which keeps the record.
+  void Retain() const {
+    if (record_ != nullptr) record_->holds.fetch_add(1, std::memory_order_relaxed);
+  }
+  CountedRecord* record_ = nullptr;
+};
+
+}  // namespace manta::detail

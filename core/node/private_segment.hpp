@@ -1,0 +1,36 @@
+#pragma once
+// A node segment without other processes: for a rank that is alone on its node, and for tests.
+//
+//   PrivateSegment segment(layout.total);
+//
+// Address space only (NORESERVE): pages count when they are first touched.
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "core/ports/segment.hpp"
+
+namespace manta::node {
+
+class PrivateSegment : public Segment {
+ public:
+  enum class Sharing {
+    kThisProcess,       // private pages
+    kForkedChildren,    // processes forked later see the same bytes (tests with two processes)
+  };
+
+  /// Throws OutOfMemoryError when the address space can't be had.
+  explicit PrivateSegment(std::size_t size_bytes, Sharing sharing = Sharing::kThisProcess);
+  ~PrivateSegment() override;
+  PrivateSegment(const PrivateSegment&) = delete;
+  PrivateSegment& operator=(const PrivateSegment&) = delete;
+
+  std::span<std::byte> bytes() const override { return bytes_; }
+  std::string_view kind() const override { return "private memory"; }
+
+ private:
+  std::span<std::byte> bytes_;  // fixed after construction
+};
+
+}  // namespace manta::node

@@ -1,0 +1,309 @@
+// Actors at their owner and at their callers. At their host: actor_host.cpp.
+#include "core/runtime/actor_plane.hpp"
+
+#include "core/base/check.hpp"
+#include "core/base/log.hpp"
+#include "core/task/code_address.hpp"
+
+namespace manta::runtime {
+
+using task::Phase;
+using task::TaskKind;
+
+ActorPlane::ActorPlane(Rank self, int ranks, Parts parts)
+    : self_(self), ranks_(ranks), parts_(parts), next_host_(self.value), name_queries_(parts.progress) {}
+
+namespace {
+
+ActorAddress AddressOf(ObjectState& actor) {
+  ActorAddress address;
+  std::lock_guard lock(actor.Lock());
+  if (actor.data != nullptr && actor.size == sizeof(address)) std::memcpy(&address, actor.data, sizeof(address));
+  return address;
+}
+
+detail::CallSpec CopyOf(const TaskRecord& record) {
+  detail::CallSpec copy;
+  copy.thunk = record.thunk;
+  copy.function = record.function;
+  copy.bytes = detail::SmallBytes(record.bytes.size());
+  std::memcpy(copy.bytes.data(), record.bytes.data(), record.bytes.size());
+  copy.arguments = record.arguments;
+  copy.carried = record.carried;
+  return copy;
+}
+
+}  // namespace
+
+// ---- the owner ----
+Handle ActorPlane::Create(const detail::ActorOptions& options, detail::CallSpec&& call) {
+  MANTA_EXPECT(options.max_concurrency >= 1, "SetMaxConcurrency(" << options.max_concurrency << "): at least 1");
+  TaskPtr task = parts_.tasks.MakeRecord(options, std::move(call), TaskKind::kActorCreation);
+  TaskRecord& record = *task;
+  record.actor_id = record.result;
+  record.max_concurrency = options.max_concurrency;
+  record.actor_name = options.name;
+  record.retries_left = 0;
+  {
+    ObjectState& object = *object::StateOf(record.result_hold);
+    std::lock_guard lock(object.Lock());
+    object.is_actor = true;
+  }
+  if (!options.name.empty()) {
+    const NameAnswer answer = name_queries_.Ask([&](std::uint64_t token) {
+      parts_.router.Send(Rank(0), wire::NameRegister{token, options.name, record.result});
+    });
+    MANTA_EXPECT(answer.ok, "the actor name '" << options.name << "' is taken; GetActor finds the one that has it");
+  }
+  {
+    std::lock_guard lock(mutex_);
+    Owned& owned = owned_[record.result];
+    owned.name = options.name;
+    owned.restarts_left = options.max_restarts;
+    owned.options = options;
+    if (options.detached) owned.detached = record.result_hold;
+    if (options.max_restarts != 0) owned.creation = std::make_shared<detail::CallSpec>(CopyOf(record));
+  }
+  Counters::Add(parts_.counters.actors_created);
+  return parts_.tasks.Submit(std::move(task));
+}
+
+void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error) {
+  TaskRecord& record = *task;
+  if (record.kind == TaskKind::kActorCreation) {
+    if (error != nullptr) {
+      // Callers are told why: what the constructor was to be given failed.
+      auto died = std::make_shared<object::ErrorRecord>(*error);
+      parts_.tasks.FailTask(task, std::move(died));
+      return;
+    }
+    if (!record.zero_cpu && record.lease.id == 0) {
+      parts_.tasks.AskForLease(task);
+      return;
+    }
+    Rank host = record.lease.id != 0 ? record.lease.rank : record.pinned;
+    if (!host.valid()) {
+      std::lock_guard lock(mutex_);
+      next_host_ = (next_host_ + 1) % ranks_;
+      host = Rank(next_host_);
+    }
+    PlaceCreation(task, host);
+    return;
+  }
+  // A call: those that earlier calls of its stream hold back wait in order_.
+  std::unique_lock lock(order_mutex_);
+  const actor::CallOrder<TaskPtr>::Stream stream{record.actor.get(), record.submitter};
+  if (error != nullptr) record.argument_error = std::move(error);
+  std::vector<TaskPtr> leave{task};
+  if (record.ordered) leave = order_.Settle(stream, task);
+  // Under the lock: a later call of the stream must not overtake these.
+  std::vector<TaskPtr> failed;
+  for (const TaskPtr& call : leave) {
+    if (call->argument_error != nullptr) failed.push_back(call);
+    else SendCall(call);
+  }
+  lock.unlock();
+  for (const TaskPtr& call : failed) parts_.tasks.FailTask(call, call->argument_error);
+}
+
+void ActorPlane::PlaceCreation(const TaskPtr& task, Rank host) {
+  TaskRecord& record = *task;
+  ActorAddress address;
+  address.host = host.value;
+  address.max_concurrency = record.max_concurrency;
+  {
+    std::lock_guard lock(mutex_);
+    Owned& owned = owned_[record.result];
+    owned.host = host;
+    owned.lease = record.lease;
+    address.max_task_retries = owned.options.max_task_retries;
+  }
+  const Handle actor = record.result_hold;
+  if (host == self_) {
+    ActorTaskArrived(task);
+    parts_.tasks.Deliver(task);
+  } else {
+    parts_.tasks.SendTo(task, host);
+  }
+  // Callers may send from now on: their calls wait at the host, which may hear of them before it hears of the creation.
+  if (actor) parts_.objects.CompletePlain(*object::StateOf(actor), detail::OpsOf<ActorAddress>(), &address, sizeof(address));
+}
+
+void ActorPlane::CreationDone(const TaskPtr& task, const object::ErrorPtr& error) {
+  if (error == nullptr) return;
+  std::lock_guard lock(mutex_);
+  auto it = owned_.find(task->result);
+  if (it != owned_.end()) OwnerLetsGo(it->second, task->result);
+}
+
+void ActorPlane::OwnerLetsGo(Owned& owned, const ObjectId& actor) {
+  owned.dead = true;
+  if (!owned.name.empty()) parts_.router.Send(Rank(0), wire::NameDrop{owned.name, actor});
+  owned.name.clear();
+  owned.creation.reset();
+  if (owned.detached) parts_.lanes.Push([kept = std::make_shared<Handle>(std::move(owned.detached))] {});
+  owned.detached = {};
+}
+
+void ActorPlane::ActorUnreferenced(const ObjectId& actor) {
+  Rank host;
+  {
+    std::lock_guard lock(mutex_);
+    auto it = owned_.find(actor);
+    if (it == owned_.end()) return;
+    host = it->second.host;
+    OwnerLetsGo(it->second, actor);
+    owned_.erase(it);
+  }
+  if (host.valid()) parts_.router.Send(host, wire::ActorEnd{actor});
+}
+
+void ActorPlane::Kill(const Handle& actor, bool no_restart) {
+  ObjectState& object = *object::StateOf(actor);
+  if (object.owned) KillOwned(object.id, no_restart);
+  else parts_.router.Send(object.id.owner, wire::ActorKill{object.id, no_restart});
+}
+
+void ActorPlane::KillOwned(const ObjectId& actor, bool no_restart) {
+  Rank host;
+  bool restart = false;
+  TaskPtr again;
+  {
+    std::lock_guard lock(mutex_);
+    auto it = owned_.find(actor);
+    if (it == owned_.end() || it->second.dead) return;
+    Owned& owned = it->second;
+    host = owned.host;
+    restart = !no_restart && owned.restarts_left != 0 && owned.creation != nullptr && host.valid();
+    if (restart) {
+      if (owned.restarts_left > 0) --owned.restarts_left;
+      again = TaskPtr(new TaskRecord());
+      TaskRecord& record = *again;
+      record.kind = TaskKind::kActorCreation;
+      record.result = record.actor_id = actor;
+      record.thunk = owned.creation->thunk;
+      record.function = owned.creation->function;
+      record.bytes = detail::SmallBytes(owned.creation->bytes.size());
+      std::memcpy(record.bytes.data(), owned.creation->bytes.data(), owned.creation->bytes.size());
+      record.arguments = owned.creation->arguments;
+      record.carried = owned.creation->carried;
+      record.name = owned.options.name;
+      record.actor_name = owned.options.name;
+      record.max_concurrency = owned.options.max_concurrency;
+      record.incarnation = ++owned.incarnation;
+      record.lease = owned.lease;
+    } else {
+      OwnerLetsGo(owned, actor);
+    }
+  }
+  // In this order: the host drops the old instance, then makes the new one.
+  if (host.valid()) parts_.router.Send(host, wire::ActorKill{actor, static_cast<std::uint8_t>(!restart)});
+  if (!again) return;
+  // Sent like any message, also to ourselves: a direct delivery would overtake the kill.
+  parts_.tasks.SendTo(again, host);
+}
+
+void ActorPlane::On(Rank, const wire::ActorDied& message) {
+  std::lock_guard lock(mutex_);
+  auto it = owned_.find(message.actor);
+  if (it != owned_.end()) OwnerLetsGo(it->second, message.actor);
+}
+
+// ---- callers ----
+Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options, detail::CallSpec&& call) {
+  TaskPtr task = parts_.tasks.MakeRecord(options, std::move(call), TaskKind::kActorCall);
+  TaskRecord& record = *task;
+  ObjectState& object = *object::StateOf(actor);
+  record.actor = actor;
+  record.actor_id = object.id;
+  record.retries_left = 0;
+  bool waits = !object.done();
+  if (!waits && object.status.load(std::memory_order_acquire) == Status::kReady) record.retries_left = AddressOf(object).max_task_retries;
+  for (const auto& argument : record.arguments) waits = waits || !object::StateOf(argument.object)->done();
+  {
+    // What this call waits for, or an earlier one of the stream, later calls wait for too.
+    std::lock_guard lock(order_mutex_);
+    const actor::CallOrder<TaskPtr>::Stream stream{record.actor.get(), record.submitter};
+    if (waits || order_.Waits(stream)) {
+      record.ordered = true;
+      order_.Enter(stream, task);
+    }
+  }
+  return parts_.tasks.Submit(std::move(task));
+}
+
+void ActorPlane::SendCall(const TaskPtr& task) {
+  const ActorAddress address = AddressOf(*object::StateOf(task->actor));
+  if (address.host == self_.value) {
+    ActorTaskArrived(task);
+    parts_.tasks.Deliver(task);
+  } else {
+    parts_.tasks.SendTo(task, Rank(address.host));
+  }
+}
+
+bool ActorPlane::RetryActorCall(const TaskPtr& task) {
+  TaskRecord& record = *task;
+  if (record.retries_left == 0 || record.cancelled.load(std::memory_order_acquire)) return false;
+  if (record.retries_left > 0) --record.retries_left;
+  ++record.attempt;
+  Counters::Add(parts_.counters.tasks_retried);
+  record.phase.store(Phase::kWaiting, std::memory_order_release);
+  SendCall(task);
+  return true;
+}
+
+// ---- names ----
+std::optional<Handle> ActorPlane::Find(const std::string& name) {
+  const NameAnswer answer =
+      name_queries_.Ask([&](std::uint64_t token) { parts_.router.Send(Rank(0), wire::NameLookup{token, name}); });
+  if (!answer.ok) return std::nullopt;
+  Handle handle = parts_.objects.ReceiveRef(answer.actor, answer.from, false);
+  if (!handle) return std::nullopt;
+  ObjectState& object = *object::StateOf(handle);
+  std::lock_guard lock(object.Lock());
+  object.is_actor = true;
+  return handle;
+}
+
+void ActorPlane::On(Rank from, const wire::NameRegister& message) {
+  bool ok = false;
+  {
+    std::lock_guard lock(names_mutex_);
+    ok = names_.Register(message.name, message.actor);
+  }
+  parts_.router.Send(from, wire::NameReply{message.token, ok, message.actor});
+}
+
+void ActorPlane::On(Rank from, const wire::NameLookup& message) {
+  std::optional<ObjectId> found;
+  {
+    std::lock_guard lock(names_mutex_);
+    found = names_.Find(message.name);
+  }
+  // Rank 0 holds no actor; only the owner can say whether it lives, and count the one who asks.
+  if (found) parts_.router.Send(found->owner, wire::NameGrant{message.token, from, *found});
+  else parts_.router.Send(from, wire::NameReply{message.token, 0, {}});
+}
+
+void ActorPlane::On(Rank, const wire::NameGrant& message) {
+  bool alive = false;
+  {
+    std::lock_guard lock(mutex_);
+    auto it = owned_.find(message.actor);
+    alive = it != owned_.end() && !it->second.dead;
+  }
+  alive = alive && parts_.objects.GrantRef(message.actor, message.requester);
+  parts_.router.Send(message.requester, wire::NameReply{message.token, alive, message.actor});
+}
+
+void ActorPlane::On(Rank from, const wire::NameReply& message) {
+  name_queries_.Answered(message.token, {message.ok != 0, message.actor, from});
+}
+
+void ActorPlane::On(Rank, const wire::NameDrop& message) {
+  std::lock_guard lock(names_mutex_);
+  names_.Drop(message.name, message.actor);
+}
+
+}  // namespace manta::runtime

@@ -1,0 +1,346 @@
+// The public functions, over the session of this process. Objects, tasks and actors; start and stop are in mpi/launch.
+#include <manta/manta.hpp>
+
+#include <cmath>
+#include <cstring>
+
+#include "core/base/check.hpp"
+#include "core/runtime/completion.hpp"
+#include "core/runtime/invocation.hpp"
+#include "core/runtime/multi_wait.hpp"
+#include "core/runtime/rank_runtime.hpp"
+#include "core/task/code_address.hpp"
+
+namespace manta {
+namespace detail {
+namespace {
+
+using object::ObjectState;
+using object::StateOf;
+using object::Status;
+using runtime::RankRuntime;
+using runtime::RunContext;
+
+std::int64_t DeadlineOf(std::int64_t timeout_ns) {
+  if (timeout_ns < 0) return -1;
+  const std::int64_t now = base::NowNanoseconds();
+  return timeout_ns > INT64_MAX - now ? -1 : now + timeout_ns;
+}
+
+/// The record behind a ref that may be used now.
+ObjectState& Usable(RankRuntime& runtime, const Handle& ref) {
+  MANTA_EXPECT(ref, "an empty ref was used: it was default-constructed or moved from; use what Put or Remote returned");
+  ObjectState& object = *StateOf(ref);
+  MANTA_EXPECT(object.session == runtime.session(), "a ref from before Shutdown was used: its object is gone; make it again in this session");
+  return object;
+}
+
+/// A wait for a call on the actor that runs this method would never end.
+void CheckNotOwnCall(RankRuntime& runtime, ObjectState& object) {
+  for (RunContext* run = RunContext::Current(); run != nullptr; run = run->outer) {
+    if (run->actor == nullptr || run->actor->max_concurrency > 1) continue;
+    const task::TaskPtr producer = object.owned ? runtime.tasks().ProducerOf(object) : task::TaskPtr();
+    MANTA_EXPECT(!producer || producer->kind != wire::TaskKind::kActorCall || producer->actor_id != run->actor->id,
+                 "a method waits for a call to its own actor, which can't begin before it returns; call the method directly, or use SetMaxConcurrency");
+  }
+}
+
+void WaitDone(RankRuntime& runtime, ObjectState& object, std::int64_t timeout_ns) {
+  if (object.done()) return;
+  CheckNotOwnCall(runtime, object);
+  if (runtime.tasks().TryRunInPlace(object)) return;
+  if (!object.owned) runtime.objects().RequestValue(object);
+  ObjectState* const one[] = {&object};
+  runtime::MultiWait wait(runtime.progress(), one, 1);
+  if (!wait.Wait(DeadlineOf(timeout_ns)))
+    throw TimeoutError("Get: the object was not ready within " + std::to_string(static_cast<double>(timeout_ns) * 1e-9) +
+                       " s; it can be waited for again");
+}
+
+void ThrowIfFailed(ObjectState& object) {
+  if (object.status.load(std::memory_order_acquire) != Status::kFailed) return;
+  object::ErrorPtr error;
+  {
+    std::lock_guard lock(object.Lock());
+    object.error_was_read = true;
+    error = object.error;
+  }
+  object::Throw(*error);
+}
+
+/// Ready, without an error, and its bytes in this process.
+ObjectState& Ready(RankRuntime& runtime, const Handle& ref, std::int64_t timeout_ns) {
+  ObjectState& object = Usable(runtime, ref);
+  WaitDone(runtime, object, timeout_ns);
+  ThrowIfFailed(object);
+  runtime::WaitPoint here(runtime.progress());
+  // The callback signals `here`, which therefore must be waited for even past the timeout.
+  if (!runtime.objects().EnsureLocal(object, [&here] { here.Signal(); })) here.Wait(-1);
+  return object;
+}
+
+}  // namespace
+
+// ---- archives ----
+void ThrowTruncated(std::size_t wanted, std::size_t left) {
+  throw UsageError("serialized bytes end early: " + std::to_string(wanted) + " wanted, " + std::to_string(left) +
+                   " left; do save and load of this type agree?");
+}
+void ThrowNoRoom(std::size_t wanted, std::size_t left) {
+  throw UsageError("an object changed while it was serialized: " + std::to_string(wanted) + " bytes to write, room for " + std::to_string(left));
+}
+
+void WriteArchive::AddRef(const Handle& ref) {
+  struct OnWire {
+    ObjectId id;
+    std::uint32_t is_actor;
+  };
+  static_assert(sizeof(OnWire) == SizeArchive::kRefBytes);
+  OnWire wire{};
+  if (ref) {
+    ObjectState& object = Usable(RankRuntime::Require(), ref);
+    wire = {object.id, object.is_actor};
+    if (refs_ != nullptr) refs_->push_back(ref);
+  }
+  Bytes(&wire, sizeof(wire));
+}
+
+Handle ReadArchive::ReadRef() {
+  struct OnWire {
+    ObjectId id;
+    std::uint32_t is_actor;
+  } wire{};
+  Bytes(&wire, sizeof(wire));
+  if (!wire.id.valid()) return {};
+  RankRuntime& runtime = RankRuntime::Require();
+  RunContext* run = RunContext::Current();
+  runtime::ReadScope* scope = runtime::ReadScope::Current();
+  return runtime.objects().AdoptRef(wire.id, wire.is_actor != 0, scope != nullptr ? scope->container() : Handle(),
+                                    run != nullptr ? &run->unconfirmed : nullptr);
+}
+
+void ReleaseLast(CountedRecord* record) noexcept {
+  RankRuntime* runtime = RankRuntime::Current();
+  auto& object = *static_cast<ObjectState*>(record);
+  // After Shutdown, and of a session before: nothing.
+  if (runtime == nullptr || object.session != runtime->session()) return;
+  runtime->OnLastHold(object);
+}
+
+std::uint64_t EncodeCode(const void* address) { return task::EncodeCode(address); }
+const void* DecodeCode(std::uint64_t code) { return task::DecodeCode(code); }
+
+// ---- tasks and actors ----
+Handle SubmitTask(const TaskOptions& options, CallSpec&& call) {
+  RankRuntime& runtime = RankRuntime::Require();
+  return runtime.tasks().Submit(runtime.tasks().MakeRecord(options, std::move(call), wire::TaskKind::kTask));
+}
+Handle SubmitActorCall(const Handle& actor, const TaskOptions& options, CallSpec&& call) {
+  RankRuntime& runtime = RankRuntime::Require();
+  Usable(runtime, actor);
+  return runtime.actors().Call(actor, options, std::move(call));
+}
+Handle CreateActor(const ActorOptions& options, CallSpec&& call) {
+  return RankRuntime::Require().actors().Create(options, std::move(call));
+}
+void CancelTask(const Handle& result) {
+  RankRuntime& runtime = RankRuntime::Require();
+  Usable(runtime, result);
+  runtime.tasks().Cancel(result);
+}
+void KillActor(const Handle& actor, bool no_restart) {
+  RankRuntime& runtime = RankRuntime::Require();
+  Usable(runtime, actor);
+  runtime.actors().Kill(actor, no_restart);
+}
+std::optional<Handle> FindActor(const std::string& name) { return RankRuntime::Require().actors().Find(name); }
+
+void CheckAmount(const std::string& resource, double amount, bool gpu) {
+  MANTA_EXPECT(std::isfinite(amount) && amount >= 0 && amount < 1e12,
+               "an amount of " << amount << " of '" << resource << "' was asked for; it must be a finite number of at least 0");
+  MANTA_EXPECT(!gpu || amount <= 1 || amount == std::floor(amount),
+               amount << " GPUs were asked for: below 1 it is a share of one device, above 1 it must be whole");
+}
+
+// ---- objects ----
+Handle PutOwned(const TypeOps& ops, std::shared_ptr<const void> object) {
+  return RankRuntime::Require().objects().PutOwned(ops, std::move(object));
+}
+Handle PutCopied(const TypeOps& ops, const void* object) { return RankRuntime::Require().objects().PutCopied(ops, object); }
+void CheckUsable(const Handle& ref) { Usable(RankRuntime::Require(), ref); }
+
+std::shared_ptr<const void> GetObject(const Handle& ref, const TypeOps& ops, std::int64_t timeout_ns) {
+  RankRuntime& runtime = RankRuntime::Require();
+  return runtime.objects().Materialize(Ready(runtime, ref, timeout_ns), ops);
+}
+
+void GetPlain(const Handle& ref, const TypeOps& ops, void* to, std::int64_t timeout_ns) {
+  RankRuntime& runtime = RankRuntime::Require();
+  ObjectState& object = Ready(runtime, ref, timeout_ns);
+  {
+    std::lock_guard lock(object.Lock());
+    MANTA_EXPECT(object.type_hash == ops.hash, "an object of another type than its ref says: the ref was made by a cast");
+    const void* from = object.live != nullptr ? object.live.get() : object.data;
+    std::memcpy(to, from, ops.item_bytes);
+  }
+}
+
+void GetNothing(const Handle& ref, std::int64_t timeout_ns) {
+  RankRuntime& runtime = RankRuntime::Require();
+  ObjectState& object = Usable(runtime, ref);
+  WaitDone(runtime, object, timeout_ns);
+  ThrowIfFailed(object);
+}
+
+std::shared_ptr<const void> TakeObject(Handle&& ref, const TypeOps& ops, bool* sole) {
+  RankRuntime& runtime = RankRuntime::Require();
+  ObjectState& object = Ready(runtime, ref, kForever);
+  std::shared_ptr<const void> value = runtime.objects().Materialize(object, ops);
+  // The record's hold on the value goes first, if ours is the last hold on the record.
+  const Handle last = std::move(ref);
+  std::lock_guard lock(object.Lock());
+  if (object.holds.load(std::memory_order_acquire) == 1 && (!object.owner_side || object.owner_side->borrowers.empty()) &&
+      object.live == value && value.use_count() == 2) {
+    object.live.reset();
+    *sole = true;
+  }
+  return value;
+}
+
+std::vector<bool> WaitObjects(std::span<const Handle> refs, std::size_t count, std::int64_t timeout_ns) {
+  RankRuntime& runtime = RankRuntime::Require();
+  std::vector<ObjectState*> objects;
+  objects.reserve(refs.size());
+  std::size_t ready = 0;
+  for (const Handle& ref : refs) {
+    ObjectState& object = Usable(runtime, ref);
+    ready += object.done();
+    objects.push_back(&object);
+  }
+  if (ready < count && timeout_ns != 0) {
+    for (ObjectState* object : objects) {
+      if (object->done()) continue;
+      CheckNotOwnCall(runtime, *object);
+      if (!object->owned) runtime.objects().RequestValue(*object);
+    }
+    // Waiting for all of them is as good as getting them one by one, and may run them in place.
+    if (count == refs.size() && timeout_ns < 0)
+      for (ObjectState* object : objects)
+        if (!object->done()) runtime.tasks().TryRunInPlace(*object);
+    runtime::MultiWait wait(runtime.progress(), objects, count);
+    wait.Wait(DeadlineOf(timeout_ns));
+  } else if (timeout_ns == 0) {
+    for (ObjectState* object : objects)
+      if (!object->done() && !object->owned) runtime.objects().RequestValue(*object);
+    runtime.progress().TryPoll();
+  }
+  std::vector<bool> done;
+  done.reserve(objects.size());
+  for (ObjectState* object : objects) done.push_back(object->done());
+  return done;
+}
+
+std::strong_ordering CompareIds(const Handle& a, const Handle& b) {
+  const ObjectId none;
+  return (a ? StateOf(a)->id : none) <=> (b ? StateOf(b)->id : none);
+}
+std::size_t HashId(const Handle& a) { return std::hash<ObjectId>()(a ? StateOf(a)->id : ObjectId()); }
+std::string IdText(const Handle& a) {
+  if (!a) return {};
+  std::ostringstream text;
+  text << StateOf(a)->id;
+  return text.str();
+}
+
+struct CompletionQueue::State {
+  explicit State(worker::Progress& progress, std::vector<Handle> refs) : completion(progress, std::move(refs)) {}
+  runtime::Completion completion;
+};
+CompletionQueue::CompletionQueue(std::vector<Handle> refs) {
+  RankRuntime& runtime = RankRuntime::Require();
+  for (const Handle& ref : refs) {
+    ObjectState& object = Usable(runtime, ref);
+    if (!object.done() && !object.owned) runtime.objects().RequestValue(object);
+  }
+  state_ = std::make_unique<State>(runtime.progress(), std::move(refs));
+}
+CompletionQueue::~CompletionQueue() = default;
+std::optional<std::size_t> CompletionQueue::Next(std::int64_t timeout_ns, bool* timed_out) {
+  RankRuntime::Require();
+  return state_->completion.Next(DeadlineOf(timeout_ns), timed_out);
+}
+
+}  // namespace detail
+
+using runtime::RankRuntime;
+using runtime::RunContext;
+
+void ExitActor() {
+  RunContext* run = RunContext::Current();
+  MANTA_EXPECT(run != nullptr && run->actor != nullptr && run->task->kind == wire::TaskKind::kActorCall,
+               "ExitActor was called outside of an actor's method; from elsewhere use handle.Kill()");
+  throw runtime::ExitActorSignal{};
+}
+
+bool WasCurrentActorRestarted() {
+  RunContext* run = RunContext::Current();
+  MANTA_EXPECT(run != nullptr && run->actor != nullptr, "WasCurrentActorRestarted was called outside of an actor's method");
+  return run->actor->incarnation > 0;
+}
+
+// ---- context ----
+TaskContext Context() { return {}; }
+bool TaskContext::IsCancelled() const {
+  for (RunContext* run = RunContext::Current(); run != nullptr; run = run->outer)
+    if (run->task->cancelled.load(std::memory_order_acquire)) return true;
+  return false;
+}
+std::uint64_t TaskContext::Seed() const {
+  const task::Submitter& submitter = runtime::CurrentSubmitter();
+  return base::MixHash(submitter.seed, 0x5eed, 7);
+}
+std::string TaskContext::TaskName() const {
+  RunContext* run = RunContext::Current();
+  return run == nullptr ? "" : runtime::TaskPlane::NameOf(*run->task);
+}
+int TaskContext::Rank() const { return RankRuntime::Require().info().self.value; }
+int TaskContext::Node() const {
+  const auto& info = RankRuntime::Require().info();
+  return info.node_of[static_cast<std::size_t>(info.self.value)].value;
+}
+int TaskContext::Attempt() const {
+  RunContext* run = RunContext::Current();
+  return run == nullptr ? 0 : static_cast<int>(run->task->attempt);
+}
+double TaskContext::Cpus() const {
+  RunContext* run = RunContext::Current();
+  if (run == nullptr) return 0;
+  if (run->actor != nullptr) return Amount::FromUnits(run->actor->lease.cpus).value();
+  return run->task->lease.id != 0 ? Amount::FromUnits(run->task->lease.cpus).value() : run->task->cpus.value();
+}
+std::vector<AssignedGpu> TaskContext::AssignedGpus() const {
+  RunContext* run = RunContext::Current();
+  if (run == nullptr) return {};
+  return RankRuntime::Require().GpusOf(run->actor != nullptr ? run->actor->lease : run->task->lease);
+}
+bool TaskContext::InTask() const { return RunContext::Current() != nullptr; }
+std::string TaskContext::ActorName() const {
+  RunContext* run = RunContext::Current();
+  return run == nullptr || run->actor == nullptr ? "" : run->actor->name;
+}
+
+// ---- the job ----
+void Drain() { RankRuntime::Require().Drain(); }
+StatsSnapshot Stats() { return RankRuntime::Require().Stats(); }
+std::vector<NodeInfo> Nodes() { return RankRuntime::Require().info().nodes; }
+ResourceMap ClusterResources() {
+  ResourceMap sum;
+  for (const NodeInfo& node : Nodes())
+    for (const auto& [name, amount] : node.resources) sum[name] += amount;
+  return sum;
+}
+ResourceMap AvailableResources() { return RankRuntime::Require().AvailableResources(); }
+int NumRanks() { return RankRuntime::Require().info().ranks; }
+int ThisRank() { return RankRuntime::Require().info().self.value; }
+
+}  // namespace manta

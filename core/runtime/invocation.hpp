@@ -1,0 +1,63 @@
+#pragma once
+// The running call as its thunk sees it (detail::Invocation), over a task record.
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <span>
+
+#include "core/runtime/object_plane.hpp"
+#include "core/task/task_record.hpp"
+
+namespace manta::runtime {
+
+class TaskInvocation final : public detail::Invocation {
+ public:
+  TaskInvocation(task::TaskRecord& task, void* self, ObjectPlane& objects, task::RunResult& result)
+      : task_(task), self_(self), objects_(objects), result_(result) {}
+
+  std::span<const std::byte> bytes() const override { return task_.bytes.view(); }
+  void* self() const override { return self_; }
+  std::span<const detail::ArgumentRef> Given(std::uint32_t param) const override {
+    if (task_.arguments.empty()) return {};
+    auto less = [](const detail::ArgumentRef& a, std::uint32_t p) { return a.param < p; };
+    auto first = std::lower_bound(task_.arguments.begin(), task_.arguments.end(), param, less);
+    auto last = std::lower_bound(first, task_.arguments.end(), param + 1, less);
+    return {first, last};
+  }
+  std::shared_ptr<const void> Value(const detail::ArgumentRef& argument, const TypeOps& ops) override {
+    return objects_.Materialize(*object::StateOf(argument.object), ops);
+  }
+  std::shared_ptr<const void> FreshValue(const detail::ArgumentRef& argument, const TypeOps& ops) override {
+    return objects_.MaterializeFresh(*object::StateOf(argument.object), ops);
+  }
+  const std::byte* ArrayInPlace(const detail::ArgumentRef& argument, std::size_t* size_bytes) override {
+    ObjectState& object = *object::StateOf(argument.object);
+    std::lock_guard lock(object.Lock());
+    if (object.data == nullptr || object.format != detail::Format::kArray) return nullptr;
+    *size_bytes = object.size;
+    return object.data;
+  }
+  void ReturnNothing() override {}
+  void ReturnPlain(const TypeOps& ops, const void* value) override {
+    result_.ops = &ops;
+    result_.plain_size = ops.item_bytes;
+    std::memcpy(result_.plain, value, ops.item_bytes);
+  }
+  void ReturnObject(const TypeOps& ops, std::shared_ptr<const void> object) override {
+    result_.ops = &ops;
+    result_.live = std::move(object);
+  }
+  void ReturnActor(std::shared_ptr<void> instance) override { result_.actor = std::move(instance); }
+
+ private:
+  task::TaskRecord& task_;
+  void* self_;
+  ObjectPlane& objects_;
+  task::RunResult& result_;
+};
+
+/// Thrown by ExitActor through the method that called it.
+struct ExitActorSignal {};
+
+}  // namespace manta::runtime

@@ -1,0 +1,117 @@
+#pragma once
+// The node's object store as one rank uses it: room for bytes, and the entry by which the others find them.
+
+#include <manta/error.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "core/node/extent_heap.hpp"
+#include "core/node/object_entry.hpp"
+
+namespace manta::runtime {
+
+/// Any thread.
+class LocalStore {
+ public:
+  LocalStore(std::span<std::byte> segment, const node::SegmentLayout& layout, std::uint32_t my_index)
+      : segment_(segment), total_(layout.heap_bytes), heap_(segment, layout, my_index, 1), entries_(segment, layout, my_index) {}
+
+  std::byte* At(std::uint64_t offset) const { return segment_.data() + offset; }
+  std::uint64_t total_bytes() const { return total_; }
+  std::uint64_t UsedBytes() const { return heap_.UsedBytes(); }
+
+  /// Room for `size_bytes`, not filled. Throws OutOfMemoryError (bytes asked, bytes free).
+  std::uint64_t Allocate(std::uint64_t size_bytes) {
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      if (auto offset = heap_.Allocate(size_bytes)) return *offset;
+      Reclaim();
+    }
+    const std::uint64_t free = heap_.FreeBytesOnNode();
+    throw OutOfMemoryError("the node's object store has no room for " + std::to_string(size_bytes) + " bytes: " +
+                               std::to_string(free) + " of " + std::to_string(total_) +
+                               " bytes are free; drop refs, or start with a larger --manta-object-store-bytes",
+                           size_bytes, free);
+  }
+  void Abandon(std::uint64_t offset) { heap_.Free(offset); }
+
+  /// Makes filled bytes visible. Returns the entry, or nothing when the table is full (then the caller keeps a copy).
+  std::optional<std::uint32_t> Publish(ObjectId id, std::uint64_t offset, std::uint64_t size_bytes, std::uint64_t type_hash) {
+    auto entry = entries_.Publish(id, offset, size_bytes, type_hash);
+    if (entry) {
+      std::lock_guard lock(mutex_);
+      held_[*entry] = offset;
+    }
+    return entry;
+  }
+  /// Gives back what Publish made visible: now, or when the last reader has left.
+  void Free(std::uint32_t entry) {
+    if (entries_.Retire(entry)) {
+      FreeBytesOf(entry);
+    } else {
+      std::lock_guard lock(mutex_);
+      dying_.push_back(entry);
+    }
+  }
+  /// Tries the dying again. Cheap when there are none.
+  void Reclaim() {
+    std::vector<std::uint32_t> dying;
+    {
+      std::lock_guard lock(mutex_);
+      if (dying_.empty()) return;
+      dying.swap(dying_);
+    }
+    for (const std::uint32_t entry : dying) {
+      if (entries_.TryReclaim(entry)) {
+        FreeBytesOf(entry);
+      } else {
+        std::lock_guard lock(mutex_);
+        dying_.push_back(entry);
+      }
+    }
+  }
+  /// The end of a session on all ranks of the node: whatever is left is of nobody.
+  void FreeAll() {
+    std::vector<std::uint32_t> left;
+    {
+      std::lock_guard lock(mutex_);
+      for (const auto& [entry, offset] : held_) left.push_back(entry);
+      for (const std::uint32_t entry : dying_) std::erase(left, entry);
+    }
+    for (const std::uint32_t entry : left) Free(entry);
+    Reclaim();
+  }
+  /// Reader side: the bytes of an entry of any rank of this node, kept until Unpin.
+  const std::byte* Pin(std::uint32_t entry, ObjectId id) {
+    const auto view = entries_.Pin(entry, id);
+    return view ? At(view->offset) : nullptr;
+  }
+  void Unpin(std::uint32_t entry) { entries_.Unpin(entry); }
+
+ private:
+  void FreeBytesOf(std::uint32_t entry) {
+    std::uint64_t offset = 0;
+    {
+      std::lock_guard lock(mutex_);
+      auto it = held_.find(entry);
+      if (it == held_.end()) return;
+      offset = it->second;
+      held_.erase(it);
+    }
+    heap_.Free(offset);
+  }
+  std::span<std::byte> segment_;
+  std::uint64_t total_;
+  node::ExtentHeap heap_;
+  node::ObjectEntryTable entries_;
+  std::mutex mutex_;
+  std::unordered_map<std::uint32_t, std::uint64_t> held_;  // offset by entry; guarded by mutex_
+  std::vector<std::uint32_t> dying_;                       // guarded by mutex_
+};
+
+}  // namespace manta::runtime

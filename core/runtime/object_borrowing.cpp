@@ -1,0 +1,255 @@
+// Who holds an object, and when it is freed. The rules are in docs/protocol.md; tests/models/borrow_model_test.cpp explores them.
+#include <algorithm>
+
+#include "core/base/log.hpp"
+#include "core/runtime/object_plane.hpp"
+
+namespace manta::runtime {
+
+void ObjectPlane::CountSentRef(ObjectState& object, Rank to) {
+  if (!object.owned || to == options_.self) return;
+  std::lock_guard lock(object.Lock());
+  if (!object.owner_side) object.owner_side = std::make_unique<object::OwnerSide>();
+  for (auto& borrower : object.owner_side->borrowers)
+    if (borrower.rank == to) {
+      ++borrower.sent;
+      return;
+    }
+  object.owner_side->borrowers.push_back({to, 1});
+}
+
+bool ObjectPlane::GrantRef(const ObjectId& id, Rank to) {
+  const Handle held = pool_.FindOwned(id);
+  if (!held) return false;
+  ObjectState& object = *object::StateOf(held);
+  if (object.status.load(std::memory_order_acquire) == Status::kFailed) return false;
+  CountSentRef(object, to);
+  return true;
+}
+
+void ObjectPlane::KeepUntilTransit(Rank to, std::vector<Handle> refs) {
+  std::lock_guard lock(transit_mutex_);
+  for (Handle& ref : refs) {
+    const ObjectState& object = *object::StateOf(ref);
+    // Our own objects count the receiver already; the receiver's own need no hold once the message has come, and our
+    // BorrowDrop comes after it.
+    if (object.id.owner == options_.self || object.id.owner == to) continue;
+    const auto key = std::make_pair(to, object.id);
+    transits_.emplace(key, std::move(ref));
+  }
+}
+
+void ObjectPlane::On(Rank from, const wire::TransitDone& message) {
+  Handle released;
+  std::lock_guard lock(transit_mutex_);
+  auto it = transits_.find({from, message.id});
+  if (it == transits_.end()) return;
+  released = std::move(it->second);
+  transits_.erase(it);
+  // `released` goes after the lock: it is declared before it.
+}
+
+Handle ObjectPlane::ReceiveRef(const ObjectId& id, Rank from, bool answer_transit) {
+  if (id.owner == options_.self) return pool_.FindOwned(id);
+  Handle held = pool_.FindOrMakeBorrowed(id, router_.session());
+  ObjectState& object = *object::StateOf(held);
+  bool tell_owner = false;
+  bool answer = false;
+  {
+    std::lock_guard lock(object.Lock());
+    object::BorrowerSide& side = *object.borrower_side;
+    if (from == id.owner) {
+      ++side.received;  // counted by the owner before it sent
+      side.confirmed = true;
+    } else if (side.confirmed) {
+      answer = answer_transit;
+    } else {
+      tell_owner = side.received == 0;
+      if (tell_owner) side.received = 1;
+      if (answer_transit) side.transits.push_back(from);
+    }
+  }
+  if (tell_owner) router_.Send(id.owner, wire::BorrowVia{id});
+  if (answer) router_.Send(from, wire::TransitDone{id});
+  return held;
+}
+
+Handle ObjectPlane::AdoptRef(const ObjectId& id, bool is_actor, const Handle& guard, std::vector<Handle>* unconfirmed) {
+  if (!id.valid()) return {};
+  if (id.owner == options_.self) return pool_.FindOwned(id);
+  Handle held = pool_.FindOrMakeBorrowed(id, router_.session(), is_actor);
+  ObjectState& object = *object::StateOf(held);
+  bool tell_owner = false;
+  {
+    std::lock_guard lock(object.Lock());
+    object.is_actor = object.is_actor || is_actor;
+    object::BorrowerSide& side = *object.borrower_side;
+    if (!side.confirmed) {
+      tell_owner = side.received == 0;
+      if (tell_owner) side.received = 1;
+      if (guard) side.guards.push_back(guard);
+      if (unconfirmed != nullptr) unconfirmed->push_back(held);
+    }
+  }
+  if (tell_owner) router_.Send(id.owner, wire::BorrowVia{id});
+  return held;
+}
+
+bool ObjectPlane::IsConfirmed(ObjectState& object) {
+  if (object.owned) return true;
+  std::lock_guard lock(object.Lock());
+  return !object.in_use || object.borrower_side->confirmed || object.borrower_side->received == 0;
+}
+
+void ObjectPlane::On(Rank from, const wire::BorrowVia& message) {
+  const Handle held = pool_.FindOwned(message.id);
+  if (!held) {
+    MANTA_LOG(kError, "objects", "rank " << from << " borrowed object " << message.id << ", which is gone");
+  } else {
+    CountSentRef(*object::StateOf(held), from);
+  }
+  router_.Send(from, wire::BorrowConfirmed{message.id});
+}
+
+void ObjectPlane::On(Rank, const wire::BorrowConfirmed& message) {
+  const Handle held = pool_.FindBorrowed(message.id);
+  if (!held) return;
+  ObjectState& object = *object::StateOf(held);
+  std::vector<Handle> guards;
+  std::vector<Rank> transits;
+  {
+    std::lock_guard lock(object.Lock());
+    object.borrower_side->confirmed = true;
+    guards.swap(object.borrower_side->guards);
+    transits.swap(object.borrower_side->transits);
+  }
+  for (const Rank to : transits) router_.Send(to, wire::TransitDone{message.id});
+  events_.BorrowWasConfirmed();
+  // The guards' values may have destructors of the user's.
+  if (!guards.empty()) events_.RunInLane([kept = std::make_shared<std::vector<Handle>>(std::move(guards))] {});
+}
+
+void ObjectPlane::On(Rank from, const wire::BorrowDrop& message) {
+  const Handle held = pool_.FindOwned(message.id);
+  if (!held) return;
+  ObjectState& object = *object::StateOf(held);
+  std::lock_guard lock(object.Lock());
+  if (!object.owner_side) return;
+  auto& borrowers = object.owner_side->borrowers;
+  for (auto it = borrowers.begin(); it != borrowers.end(); ++it)
+    if (it->rank == from) {
+      it->sent -= std::min(it->sent, message.received);
+      if (it->sent == 0) borrowers.erase(it);
+      break;
+    }
+  // `held` goes after the lock; if it was the last, the object is freed by OnLastHold.
+}
+
+void ObjectPlane::OnLastHold(ObjectState& object) {
+  if (object.owned) {
+    TryFreeOwned(object);
+  } else {
+    ObjectId id;
+    {
+      std::lock_guard lock(object.Lock());
+      if (!object.in_use) return;
+      id = object.id;
+    }
+    TryFreeBorrowed(object, id);
+  }
+}
+
+void ObjectPlane::TryFreeOwned(ObjectState& object) {
+  object::ObjectPool::Trash trash;
+  ObjectId id;
+  std::vector<Rank> copies;
+  bool unread_failure = false;
+  bool actor = false;
+  {
+    std::lock_guard lock(object.Lock());
+    // Relaxed: new holds on owned objects are made from others or under this lock.
+    if (!object.in_use || !object.owned || object.holds.load(std::memory_order_relaxed) != 0) return;
+    if (object.owner_side && !object.owner_side->borrowers.empty()) return;
+    id = object.id;
+    actor = object.is_actor;
+    unread_failure = !actor && !object.error_was_read && object.status.load(std::memory_order_relaxed) == Status::kFailed &&
+                     object.error->kind == object::ErrorKind::kTask;
+    if (object.owner_side) copies = std::move(object.owner_side->copies);
+    pool_.Free(object, trash);
+  }
+  if (actor) events_.ActorUnreferenced(id);
+  if (unread_failure) base::SayLine("a failure that nobody read: " + object::Describe(*trash.error));
+  for (const Rank rank : copies) router_.Send(rank, wire::Evict{id});
+  FreeValue(trash, id, true);
+}
+
+void ObjectPlane::TryFreeBorrowed(ObjectState& object, const ObjectId& id) {
+  object::ObjectPool::Trash trash;
+  if (!pool_.TryFreeBorrowed(object, id, trash)) return;
+  if (trash.borrower_side->received != 0) router_.Send(id.owner, wire::BorrowDrop{id, trash.borrower_side->received});
+  FreeValue(trash, id, false);
+}
+
+void ObjectPlane::FreeValue(object::ObjectPool::Trash& trash, const ObjectId&, bool owned) {
+  if (!trash.location) return;
+  if (trash.pinned) store_.Unpin(trash.location->entry);
+  if (owned) FreeBlockOf(*trash.location);
+}
+
+void ObjectPlane::FreeBlockOf(const wire::Location& location) {
+  if (location.holder == options_.self) store_.Free(location.entry);
+  else router_.Send(location.holder, wire::FreeBlock{location.entry});
+}
+
+void ObjectPlane::On(Rank, const wire::FreeBlock& message) { store_.Free(message.entry); }
+
+void ObjectPlane::On(Rank from, const wire::CopyNotice& message) {
+  const Handle held = pool_.FindOwned(message.id);
+  if (!held) {
+    router_.Send(from, wire::Evict{message.id});
+    return;
+  }
+  ObjectState& object = *object::StateOf(held);
+  std::lock_guard lock(object.Lock());
+  if (!object.owner_side) object.owner_side = std::make_unique<object::OwnerSide>();
+  auto& copies = object.owner_side->copies;
+  if (std::find(copies.begin(), copies.end(), from) == copies.end()) copies.push_back(from);
+}
+
+void ObjectPlane::On(Rank, const wire::Evict& message) {
+  Handle held = pool_.FindBorrowed(message.id);
+  if (!held) return;
+  {
+    ObjectState& object = *object::StateOf(held);
+    std::lock_guard lock(object.Lock());
+    object.is_cached = false;
+  }
+  // Frees the value, whose destructor is the user's.
+  events_.RunInLane([kept = std::make_shared<Handle>(std::move(held))] {});
+}
+
+Handle ObjectPlane::ReceiveArgument(const ObjectId& id, const wire::ValueDescriptor& value, Rank from) {
+  if (id.owner == options_.self) return pool_.FindOwned(id);
+  Handle held = pool_.FindOrMakeBorrowed(id, router_.session());
+  ObjectState& object = *object::StateOf(held);
+  const bool first = object.Complete(Status::kReady, [&] { TakeValue(object, value); });
+  if (first && value.size > options_.inline_bytes) {
+    {
+      std::lock_guard lock(object.Lock());
+      object.is_cached = true;
+    }
+    // The owner notes by itself whom it sends an argument; it must be told of those that others sent.
+    if (from != id.owner) router_.Send(id.owner, wire::CopyNotice{id});
+  }
+  return held;
+}
+
+void ObjectPlane::FailAllPending(const std::string& reason) {
+  const object::ErrorPtr error = object::MakeError(object::ErrorKind::kUsage, reason);
+  for (const Handle& held : pool_.Snapshot()) {
+    ObjectState& object = *object::StateOf(held);
+    if (!object.done()) Fail(object, error);
+  }
+}
+
+}  // namespace manta::runtime

@@ -1,0 +1,177 @@
+#pragma once
+// Objects on one rank: made, read, moved between ranks, counted and freed. docs/protocol.md has the rules of borrowing.
+//
+// "User code" marks what may run a type's serialize functions or destructors: never under the progress token or a lock.
+
+#include <manta/detail/core_api.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "core/object/object_pool.hpp"
+#include "core/ports/remote_memory.hpp"
+#include "core/runtime/counters.hpp"
+#include "core/runtime/local_store.hpp"
+#include "core/runtime/read_scope.hpp"
+#include "core/runtime/rma_reads.hpp"
+#include "core/runtime/router.hpp"
+
+namespace manta::runtime {
+
+using object::Handle;
+using object::ObjectState;
+using object::Status;
+using object::TypeOps;
+
+/// What happens above when objects change; owned by this room, implemented by the runtime.
+class ObjectEvents {
+ public:
+  /// The last ref of an actor of this rank is gone.
+  virtual void ActorUnreferenced(const ObjectId& actor) = 0;
+  /// A borrow was confirmed by its owner: what waited for that may go on.
+  virtual void BorrowWasConfirmed() = 0;
+  /// Runs `job` (user code) on a lane thread.
+  virtual void RunInLane(std::function<void()> job) = 0;
+
+ protected:
+  ~ObjectEvents() = default;
+};
+
+class ObjectPlane {
+ public:
+  struct Options {
+    Rank self;
+    std::vector<NodeId> node_of;  // by rank
+    std::uint64_t inline_bytes = 2048;
+    bool check_serialize = false;
+    bool node_has_peers = false;
+  };
+  ObjectPlane(Options options, object::ObjectPool& pool, Router& router, LocalStore& store, RmaReads* rma, Counters& counters,
+              ObjectEvents& events);
+
+  // ---- making ----
+  Handle MakePending(bool is_actor = false) { return pool_.MakeOwned(options_.self, router_.session(), is_actor); }
+  Handle PutOwned(const TypeOps& ops, std::shared_ptr<const void> object);  // user code
+  Handle PutCopied(const TypeOps& ops, const void* object);                 // user code
+  void CompleteLive(ObjectState& object, const TypeOps& ops, std::shared_ptr<const void> live);
+  void CompletePlain(ObjectState& object, const TypeOps& ops, const void* bytes, std::size_t size);
+  /// Takes a value that came from `from`, with the refs in it.
+  void CompleteDescriptor(ObjectState& object, const wire::ValueDescriptor& value, Rank from);
+  void Fail(ObjectState& object, object::ErrorPtr error);
+
+  // ---- reading ----
+  /// The value of a ready object, its bytes being local. User code.
+  std::shared_ptr<const void> Materialize(ObjectState& object, const TypeOps& ops);
+  /// A value that nobody shares. User code.
+  std::shared_ptr<const void> MaterializeFresh(ObjectState& object, const TypeOps& ops);
+  /// Whether the value can be read here now. If not, starts to bring it, and calls `then` when it is there (or when it failed to come)
+  /// under the token.
+  bool EnsureLocal(ObjectState& object, std::function<void()> then);
+  /// Asks the owner for the value of a borrowed object that is pending.
+  void RequestValue(ObjectState& object);
+
+  // ---- sending ----
+  /// Whether Describe can be called: the value has bytes.
+  static bool HasBytes(ObjectState& object);
+  /// Serializes what is only live. User code; throws OutOfMemoryError and what serialize throws.
+  void MakeBytes(ObjectState& object);
+  /// The value as it travels to `to`, which may keep a copy of it (`as_argument`) without a ref.
+  wire::ValueDescriptor Describe(ObjectState& object, Rank to, bool as_argument);
+  /// The descriptor of a result made here for an object owned elsewhere; `live` is serialized. User code; throws OutOfMemoryError.
+  wire::ValueDescriptor DescribeResult(const ObjectId& id, const TypeOps& ops, const void* live, std::vector<Handle>* contained);
+  /// To be called for each ref in a message to `to`, before it is sent.
+  void CountSentRef(ObjectState& object, Rank to);
+  /// Keeps refs of a third rank that a result takes to `to`, until it has registered them.
+  void KeepUntilTransit(Rank to, std::vector<Handle> refs);
+  /// A ref that came in a message from `from`. `answer_transit`: tell `from` when its own hold is no longer needed.
+  Handle ReceiveRef(const ObjectId& id, Rank from, bool answer_transit);
+  /// A ref that was met while reading bytes. Its registration is tied to `guard` and appended to `unconfirmed`.
+  Handle AdoptRef(const ObjectId& id, bool is_actor, const Handle& guard, std::vector<Handle>* unconfirmed);
+  /// A record for an argument that came by value with a task.
+  Handle ReceiveArgument(const ObjectId& id, const wire::ValueDescriptor& value, Rank from);
+  static bool IsConfirmed(ObjectState& object);
+
+  // ---- the end ----
+  void OnLastHold(ObjectState& object);  // user code: destructors
+  void Housekeeping() { store_.Reclaim(); }
+  std::uint64_t alive() const { return pool_.in_use(); }
+  LocalStore& store() { return store_; }
+  /// Fails everything that is pending: the session is over.
+  void FailAllPending(const std::string& reason);
+  /// Visits the pending objects of this rank. Slow: looks through all records.
+  template <class Visit>
+  void ForEachPending(Visit visit) {
+    for (const Handle& held : pool_.Snapshot())
+      if (ObjectState& object = *object::StateOf(held); object.owned && !object.done()) visit(object);
+  }
+  Handle FindOwned(const ObjectId& id) { return pool_.FindOwned(id); }
+  Rank self() const { return options_.self; }
+
+  // ---- messages ----
+  void On(Rank from, const wire::ObjectQuery& message);
+  void On(Rank from, const wire::ObjectReady& message);
+  void On(Rank from, const wire::BorrowVia& message);
+  void On(Rank from, const wire::BorrowConfirmed& message);
+  void On(Rank from, const wire::BorrowDrop& message);
+  void On(Rank from, const wire::TransitDone& message);
+  void On(Rank from, const wire::CopyNotice& message);
+  void On(Rank from, const wire::Evict& message);
+  void On(Rank from, const wire::FreeBlock& message);
+  void On(Rank from, const wire::FetchRequest& message);
+  void On(Rank from, const wire::FetchData& message);
+  /// An actor's address was found out, or a name granted: counts `to` as a borrower. False when the actor is gone.
+  bool GrantRef(const ObjectId& id, Rank to);
+
+ private:
+  struct Fetch {
+    Handle object;
+    std::shared_ptr<std::byte[]> buffer;
+    std::uint64_t size = 0, asked = 0, arrived = 0;
+    Rank holder;
+    std::uint64_t offset = 0;
+    std::vector<std::function<void()>> then;
+  };
+  class QueryAnswer;
+
+  NodeId NodeOf(Rank rank) const { return options_.node_of[static_cast<std::size_t>(rank.value)]; }
+  bool SameNode(Rank rank) const { return NodeOf(rank) == NodeOf(options_.self); }
+  void SendValue(ObjectState& object, Rank to);
+  void TakeValue(ObjectState& object, const wire::ValueDescriptor& value);
+  void FreeValue(object::ObjectPool::Trash& trash, const ObjectId& id, bool owned);
+  void TryFreeOwned(ObjectState& object);
+  void TryFreeBorrowed(ObjectState& object, const ObjectId& id);
+  void FreeBlockOf(const wire::Location& location);
+  std::pair<std::shared_ptr<const std::byte[]>, std::size_t> ToHeap(const TypeOps& ops, const void* object, std::size_t size,
+                                                                    std::vector<Handle>* refs);
+  void AskForMore(std::uint64_t token, Fetch& fetch);
+  void FinishFetch(std::uint64_t token);
+  void RoundTrip(const TypeOps& ops, std::shared_ptr<const void>& object);
+
+  const Options options_;
+  object::ObjectPool& pool_;
+  Router& router_;
+  LocalStore& store_;
+  RmaReads* rma_;  // null: none
+  Counters& counters_;
+  ObjectEvents& events_;
+
+  static constexpr std::uint64_t kLargeCopyBytes = 64u << 20;
+  std::atomic<bool> said_large_copy_{false};
+
+  std::mutex fetch_mutex_;
+  std::uint64_t next_token_ = 1;                       // guarded by fetch_mutex_
+  std::unordered_map<std::uint64_t, Fetch> fetches_;   // guarded by fetch_mutex_
+  std::unordered_map<ObjectState*, std::uint64_t> fetch_of_;  // guarded by fetch_mutex_
+
+  std::mutex transit_mutex_;
+  std::multimap<std::pair<Rank, ObjectId>, Handle> transits_;  // guarded by transit_mutex_
+};
+
+}  // namespace manta::runtime

@@ -1,0 +1,379 @@
+#include "core/runtime/rank_runtime.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "core/base/log.hpp"
+
+namespace manta::runtime {
+namespace {
+
+// The one pointer by which the API's free functions find the session. Written at Init and Shutdown (release), read by any call.
+std::atomic<RankRuntime*> current{nullptr};
+
+}  // namespace
+
+object::ObjectPool& RankRuntime::Pool() {
+  static auto* pool = new object::ObjectPool();  // records outlive sessions: users may keep refs
+  return *pool;
+}
+
+RankRuntime* RankRuntime::Current() { return current.load(std::memory_order_acquire); }
+
+RankRuntime& RankRuntime::Require() {
+  RankRuntime* runtime = Current();
+  if (runtime == nullptr) throw UsageError("Manta is not running: call manta::Init, or use manta::Run; it has been shut down if it ran before");
+  return *runtime;
+}
+
+RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(int, const std::string&)> on_abort)
+    : info_(std::move(info)), parts_(parts), on_abort_(std::move(on_abort)) {
+  const auto blocks = node::BlocksOf(parts_.segment, parts_.layout);
+  node::RankBlock& mine = blocks[info_.my_index];
+  self_transport_ = std::make_unique<SelfTransport>(info_.self, mine);
+  std::vector<Transport*> transports{self_transport_.get()};
+  transports.insert(transports.end(), parts_.transports.begin(), parts_.transports.end());
+  router_ = std::make_unique<Router>(info_.ranks, transports, info_.session);
+  if (parts_.rma != nullptr) transports.push_back(parts_.rma);
+
+  worker::Progress::Options options;
+  options.blocks = blocks;
+  options.my_index = info_.my_index;
+  options.node_cores = info_.node_cores;
+  options.housekeeping = [this] { Housekeeping(); };
+  options.on_tick = [this] { return lanes_->Tick(); };
+  progress_ = std::make_unique<worker::Progress>(options, transports, *this);
+
+  const scheduling::NodeSpec& spec = info_.specs[static_cast<std::size_t>(info_.node_of[static_cast<std::size_t>(info_.self.value)].value)];
+  slots_ = std::make_unique<node::SlotTable>(blocks, info_.my_index);
+  mine.free_slots.store(spec.slots.at(info_.self).units(), std::memory_order_relaxed);
+  mine.running.store(0, std::memory_order_relaxed);
+  queue_ = std::make_unique<scheduling::ReadyQueue>(static_cast<std::size_t>(info_.executors));
+  executors_ = std::make_unique<ExecutorPool>(ExecutorPool::Options{info_.executors, info_.my_index, info_.executor_cpus}, *progress_,
+                                              *slots_, *queue_, *this);
+  lanes_ = std::make_unique<LanePool>(*progress_, executors_->stacks());
+  leased_ = std::make_unique<LeasedPool>(*progress_);
+
+  ObjectPlane::Options object_options;
+  object_options.self = info_.self;
+  object_options.node_of = info_.node_of;
+  object_options.inline_bytes = info_.settings.inline_bytes;
+  object_options.check_serialize = info_.settings.check_serialize;
+  object_options.node_has_peers = blocks.size() > 1;
+  objects_ = std::make_unique<ObjectPlane>(object_options, Pool(), *router_, *parts_.store, parts_.rma, counters_, *this);
+  TaskPlane::Options task_options;
+  task_options.self = info_.self;
+  task_options.ranks = info_.ranks;
+  task_options.nodes = info_.specs;
+  task_options.central = info_.settings.scheduler == SchedulerMode::kCentral;
+  tasks_ = std::make_unique<TaskPlane>(task_options, TaskPlane::Parts{*objects_, *router_, *progress_, *executors_, *lanes_, *leased_,
+                                                                      *queue_, *slots_, counters_});
+  actors_ = std::make_unique<ActorPlane>(info_.self, info_.ranks,
+                                         ActorPlane::Parts{*objects_, *tasks_, *router_, *progress_, *lanes_, *leased_, counters_});
+  tasks_->SetActors(*actors_);
+  tasks_->SetBeforeLeasedRun([this](const wire::Lease& lease) {
+    for (const AssignedGpu& gpu : GpusOf(lease))
+      if (gpu.ordinal >= 0) {
+        parts_.devices->MakeCurrent(gpu.ordinal);
+        break;
+      }
+  });
+  if (info_.self == Rank(0)) ledger_ = std::make_unique<LedgerService>(info_.specs, *router_, counters_);
+  stats_queries_ = std::make_unique<Queries<std::vector<std::uint64_t>>>(*progress_);
+  available_queries_ = std::make_unique<Queries<std::vector<std::pair<std::string, double>>>>(*progress_);
+}
+
+RankRuntime::~RankRuntime() {
+  progress_->Stop();
+  RankRuntime* mine = this;
+  current.compare_exchange_strong(mine, nullptr);
+}
+
+void RankRuntime::Start() {
+  SetThreadSeed(base::MixHash(info_.settings.seed, 0x6d616e7461, 1));
+  current.store(this, std::memory_order_release);
+  progress_->Start();
+  executors_->Start();
+}
+
+void RankRuntime::OnLastHold(ObjectState& object) {
+  // A value that is only bytes has no destructor of the user's and may go under the token.
+  if (progress_->HeldByThisThread()) {
+    std::unique_lock lock(object.Lock());
+    if (object.in_use && object.live != nullptr && object.holds.load(std::memory_order_relaxed) == 0) {
+      auto kept = std::make_shared<Handle>(object::Hold(object));
+      lock.unlock();
+      lanes_->Push([kept] {});
+      return;
+    }
+  }
+  objects_->OnLastHold(object);
+}
+
+// ---- messages ----
+void RankRuntime::OnMessage(Rank source, std::span<const std::byte> bytes) {
+  wire::Reader reader(bytes);
+  wire::Header header{};
+  reader.Raw(&header, sizeof(header));
+  if (header.session != info_.session) return;  // of a session that is over
+  using wire::Kind;
+#define MANTA_TO(room, Name) \
+  case Kind::k##Name: return room->On(source, wire::Decode<wire::Name>(reader))
+  switch (header.kind) {
+    MANTA_TO(tasks_, TaskPush);
+    MANTA_TO(tasks_, TaskDone);
+    MANTA_TO(tasks_, TaskCancel);
+    MANTA_TO(tasks_, WorkRequest);
+    MANTA_TO(tasks_, NoWork);
+    MANTA_TO(tasks_, HandBack);
+    MANTA_TO(tasks_, WorkHint);
+    MANTA_TO(tasks_, LeaseGrant);
+    MANTA_TO(tasks_, CedeSlots);
+    MANTA_TO(tasks_, SlotsReturned);
+    MANTA_TO(ledger_, Hungry);
+    MANTA_TO(ledger_, Backlog);
+    MANTA_TO(ledger_, LeaseRequest);
+    MANTA_TO(ledger_, LeaseReturn);
+    MANTA_TO(ledger_, LeaseSuspend);
+    MANTA_TO(ledger_, LeaseResume);
+    MANTA_TO(ledger_, SlotsCeded);
+    MANTA_TO(objects_, ObjectQuery);
+    MANTA_TO(objects_, ObjectReady);
+    MANTA_TO(objects_, BorrowVia);
+    MANTA_TO(objects_, BorrowConfirmed);
+    MANTA_TO(objects_, BorrowDrop);
+    MANTA_TO(objects_, TransitDone);
+    MANTA_TO(objects_, CopyNotice);
+    MANTA_TO(objects_, Evict);
+    MANTA_TO(objects_, FreeBlock);
+    MANTA_TO(objects_, FetchRequest);
+    MANTA_TO(objects_, FetchData);
+    MANTA_TO(actors_, ActorEnd);
+    MANTA_TO(actors_, ActorKill);
+    MANTA_TO(actors_, ActorDied);
+    MANTA_TO(actors_, NameRegister);
+    MANTA_TO(actors_, NameLookup);
+    MANTA_TO(actors_, NameGrant);
+    MANTA_TO(actors_, NameReply);
+    MANTA_TO(actors_, NameDrop);
+    MANTA_TO(this, StatsQuery);
+    MANTA_TO(this, AvailableQuery);
+    MANTA_TO(this, Abort);
+    MANTA_TO(this, SessionEnd);
+    MANTA_TO(this, SessionEnded);
+    case Kind::kStatsReply: {
+      auto reply = wire::Decode<wire::StatsReply>(reader);
+      return stats_queries_->Answered(reply.token, std::move(reply.values));
+    }
+    case Kind::kAvailableReply: {
+      auto reply = wire::Decode<wire::AvailableReply>(reader);
+      return available_queries_->Answered(reply.token, std::move(reply.amounts));
+    }
+  }
+#undef MANTA_TO
+  MANTA_LOG(kError, "runtime", "rank " << source << " sent a message of unknown kind " << static_cast<int>(header.kind));
+}
+
+void RankRuntime::Housekeeping() {
+  objects_->Housekeeping();
+  tasks_->Housekeeping();
+  if (info_.settings.hang_seconds > 0) WatchForHang(base::NowNanoseconds());
+}
+
+void RankRuntime::WatchForHang(std::int64_t now_ns) {
+  const std::uint64_t finished = counters_.tasks_executed.load(std::memory_order_relaxed);
+  if (finished != last_finished_ || last_progress_ns_ == 0 || tasks_->pending() == 0) {
+    last_finished_ = finished;
+    last_progress_ns_ = now_ns;
+    return;
+  }
+  if (static_cast<double>(now_ns - last_progress_ns_) < info_.settings.hang_seconds * 1e9) return;
+  last_progress_ns_ = now_ns;
+  base::SayLine("no task has ended for " + std::to_string(info_.settings.hang_seconds) + " s on rank " + std::to_string(info_.self.value) +
+                "; " + std::to_string(tasks_->pending()) + " submitted here are not done");
+  if (ledger_)
+    for (const std::string& line : ledger_->WhyWaiting()) base::SayLine("  " + line);
+}
+
+// ---- questions ----
+std::vector<std::uint64_t> RankRuntime::StatsOf() const {
+  auto value = [](const Counter& counter) { return counter.load(std::memory_order_relaxed); };
+  TransportCounters sent;
+  for (const Transport* transport : parts_.transports) {
+    const TransportCounters one = transport->counters();
+    sent.messages_sent += one.messages_sent;
+    sent.bytes_sent += one.bytes_sent;
+    sent.wakeups_sent += one.wakeups_sent;
+  }
+  const std::int64_t used = tasks_->slot_units() - slots_->FreeOf(info_.my_index).units();
+  return {value(counters_.tasks_submitted), value(counters_.tasks_executed), value(counters_.tasks_failed),
+          value(counters_.tasks_cancelled), value(counters_.tasks_retried), value(counters_.tasks_scheduled_by_rank0),
+          value(counters_.actor_calls), value(counters_.actors_created), value(counters_.puts),
+          value(counters_.bytes_copied_put), value(counters_.bytes_copied_get), value(counters_.bytes_fetched_messages),
+          value(counters_.bytes_fetched_rma), objects_->alive(), parts_.store->UsedBytes(), sent.messages_sent, sent.bytes_sent,
+          sent.wakeups_sent + progress_->wakeups(), executors_->parks(), tasks_->pending(),
+          static_cast<std::uint64_t>(std::max<std::int64_t>(0, used))};
+}
+
+void RankRuntime::On(Rank from, const wire::StatsQuery& message) { router_->Send(from, wire::StatsReply{message.token, StatsOf()}); }
+
+void RankRuntime::On(Rank from, const wire::AvailableQuery& message) {
+  wire::AvailableReply reply{message.token, {}};
+  for (const auto& [name, amount] : ledger_->Available()) reply.amounts.emplace_back(name, amount);
+  router_->Send(from, reply);
+}
+
+std::vector<std::vector<std::uint64_t>> RankRuntime::StatsOfAll() {
+  std::vector<std::vector<std::uint64_t>> all;
+  for (int rank = 0; rank < info_.ranks; ++rank)
+    all.push_back(stats_queries_->Ask([&](std::uint64_t token) { router_->Send(Rank(rank), wire::StatsQuery{token}); }));
+  return all;
+}
+
+StatsSnapshot RankRuntime::Stats() {
+  StatsSnapshot sum;
+  std::uint64_t* const fields[] = {&sum.tasks_submitted, &sum.tasks_executed, &sum.tasks_failed, &sum.tasks_cancelled,
+                                   &sum.tasks_retried, &sum.tasks_scheduled_by_rank0, &sum.actor_calls, &sum.actors_created,
+                                   &sum.puts, &sum.bytes_copied_put, &sum.bytes_copied_get, &sum.bytes_fetched_messages,
+                                   &sum.bytes_fetched_rma, &sum.objects_alive, &sum.store_bytes_used, &sum.messages_sent,
+                                   &sum.bytes_sent, &sum.wakeups, &sum.fibers_parked};
+  for (const auto& values : StatsOfAll()) {
+    for (std::size_t i = 0; i < std::size(fields) && i < values.size(); ++i) *fields[i] += values[i];
+    sum.tasks_executed_by_rank.push_back(values.size() > 1 ? values[1] : 0);
+  }
+  return sum;
+}
+
+ResourceMap RankRuntime::AvailableResources() {
+  ResourceMap result;
+  for (const auto& [name, amount] :
+       available_queries_->Ask([&](std::uint64_t token) { router_->Send(Rank(0), wire::AvailableQuery{token}); }))
+    result[name] = amount;
+  // The ledger does not see one-CPU tasks: each runs on a slot of its rank.
+  double used = 0;
+  for (const auto& values : StatsOfAll()) used += Amount::FromUnits(static_cast<std::int64_t>(values.back())).value();
+  result["CPU"] = std::max(0.0, result["CPU"] - used);
+  return result;
+}
+
+void RankRuntime::Drain() {
+  MANTA_EXPECT(RunContext::Current() == nullptr, "Drain was called from a task, which would wait for itself; call it from the driver");
+  // Done when two rounds in a row find nothing pending and nothing new (Mattern's four counters, 1987).
+  std::uint64_t before = ~0ull;
+  for (;;) {
+    std::uint64_t pending = 0, submitted = 0;
+    for (const auto& values : StatsOfAll()) {
+      submitted += values[0];
+      pending += values[values.size() - 2];
+    }
+    if (pending == 0 && submitted == before) return;
+    before = pending == 0 ? submitted : ~0ull;
+    if (pending != 0) std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+}
+
+std::vector<AssignedGpu> RankRuntime::GpusOf(const wire::Lease& lease) const {
+  std::vector<AssignedGpu> gpus;
+  const NodeInfo& node = info_.nodes[static_cast<std::size_t>(info_.node_of[static_cast<std::size_t>(info_.self.value)].value)];
+  for (const wire::DeviceShare& share : lease.devices) {
+    AssignedGpu gpu;
+    gpu.index = share.device;
+    gpu.amount = Amount::FromUnits(share.amount).value();
+    if (static_cast<std::size_t>(share.device) < node.gpus.size()) gpu.uuid = node.gpus[static_cast<std::size_t>(share.device)].uuid;
+    for (const DeviceInfo& device : parts_.devices->devices())
+      if (device.uuid == gpu.uuid) gpu.ordinal = device.ordinal;
+    gpus.push_back(std::move(gpu));
+  }
+  return gpus;
+}
+
+// ---- the end ----
+void RankRuntime::BroadcastAbort(int code, const std::string& reason) {
+  router_->SendToAllOthers(info_.self, wire::Abort{code, reason});
+}
+
+void RankRuntime::On(Rank, const wire::Abort& message) { on_abort_(message.code, message.reason); }
+
+void RankRuntime::BeginEnd() {
+  if (ending_.exchange(true)) return;
+  const std::uint64_t dropped = tasks_->DropQueued();
+  // What waits for a result of another rank must not wait for ever.
+  objects_->FailAllPending("the session has ended: Shutdown was called");
+  std::lock_guard lock(end_mutex_);
+  dropped_ += dropped;
+}
+
+std::uint64_t RankRuntime::EndSession() {
+  MANTA_EXPECT(RunContext::Current() == nullptr, "Shutdown was called from a task; call it from the driver");
+  router_->SendToAllOthers(info_.self, wire::SessionEnd{});
+  BeginEnd();
+  // The others say how many they dropped; one that is stuck in a task answers all the same, by its main thread.
+  std::unique_lock lock(end_mutex_);
+  end_changed_.wait_for(lock, std::chrono::seconds(2), [this] { return ranks_ended_ == info_.ranks - 1; });
+  return dropped_;
+}
+
+void RankRuntime::On(Rank, const wire::SessionEnd&) {
+  std::lock_guard lock(end_mutex_);
+  end_asked_ = true;
+  end_changed_.notify_all();
+}
+
+void RankRuntime::WaitForEnd() {
+  {
+    std::unique_lock lock(end_mutex_);
+    end_changed_.wait(lock, [this] { return end_asked_; });
+  }
+  BeginEnd();
+  std::lock_guard lock(end_mutex_);
+  router_->Send(Rank(0), wire::SessionEnded{dropped_});
+}
+
+void RankRuntime::On(Rank, const wire::SessionEnded& message) {
+  std::lock_guard lock(end_mutex_);
+  dropped_ += message.dropped_tasks;
+  ++ranks_ended_;
+  end_changed_.notify_all();
+}
+
+bool RankRuntime::JoinThreads(std::int64_t grace_ns) {
+  // Tasks that run may take long; the joins have no time limit of their own.
+  struct Joined {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool done = false;
+  };
+  auto joined = std::make_shared<Joined>();
+  std::thread joiner([this, joined] {
+    executors_->Stop();
+    leased_->Stop();
+    actors_->DestroyAll();
+    lanes_->Stop();
+    std::lock_guard lock(joined->mutex);
+    joined->done = true;
+    joined->changed.notify_all();
+  });
+  std::unique_lock lock(joined->mutex);
+  if (grace_ns < 0) {
+    joined->changed.wait(lock, [&] { return joined->done; });
+  } else if (!joined->changed.wait_for(lock, std::chrono::nanoseconds(grace_ns), [&] { return joined->done; })) {
+    lock.unlock();
+    joiner.detach();
+    return false;
+  }
+  lock.unlock();
+  joiner.join();
+  return true;
+}
+
+void RankRuntime::Flush() {
+  for (;;) {
+    progress_->TryPoll();
+    bool flushed = true;
+    for (const Transport* transport : parts_.transports) flushed = flushed && transport->Flushed();
+    if (flushed && !self_transport_->MayHaveIncoming()) return;
+    std::this_thread::yield();
+  }
+}
+
+}  // namespace manta::runtime

@@ -1,0 +1,116 @@
+#pragma once
+// One session on one rank: joins the rooms, hands messages to them, and ends in order (docs/lifecycle.md).
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/runtime/actor_plane.hpp"
+#include "core/runtime/job_info.hpp"
+#include "core/runtime/ledger_service.hpp"
+#include "core/runtime/object_plane.hpp"
+#include "core/runtime/self_transport.hpp"
+#include "core/runtime/task_plane.hpp"
+#include "core/runtime/threads.hpp"
+
+namespace manta::runtime {
+
+class RankRuntime final : public MessageHandler, public ObjectEvents, public ThreadWork {
+ public:
+  /// `on_abort(code, reason)` is called once, by the service thread or a poller, when another rank ended the job.
+  RankRuntime(JobInfo info, ProcessParts parts, std::function<void(int, const std::string&)> on_abort);
+  ~RankRuntime();
+
+  /// The session of this process; null between sessions.
+  static RankRuntime* Current();
+  /// The same, or UsageError that says what to do.
+  static RankRuntime& Require();
+
+  void Start();
+
+  // ---- the end ----
+  /// Rank 0: tells all ranks, drops what is queued, waits until all have ended theirs. Returns the tasks dropped.
+  std::uint64_t EndSession();
+  /// Other ranks: blocks until rank 0 ends the session.
+  void WaitForEnd();
+  /// Waits for running tasks and ends the threads. False when that took longer than `grace_ns` (negative: no limit); then nothing may be
+  /// destroyed any more.
+  bool JoinThreads(std::int64_t grace_ns);
+  /// Polls until all that was sent has left.
+  void Flush();
+  /// Tells the other ranks that the job ends now. Any thread, also a signal's helper.
+  void BroadcastAbort(int code, const std::string& reason);
+
+  // ---- for the API ----
+  void Drain();
+  StatsSnapshot Stats();
+  ResourceMap AvailableResources();
+  std::vector<AssignedGpu> GpusOf(const wire::Lease& lease) const;
+  const JobInfo& info() const { return info_; }
+  ObjectPlane& objects() { return *objects_; }
+  TaskPlane& tasks() { return *tasks_; }
+  ActorPlane& actors() { return *actors_; }
+  worker::Progress& progress() { return *progress_; }
+  LanePool& lanes() { return *lanes_; }
+  std::uint32_t session() const { return info_.session; }
+  void OnLastHold(ObjectState& object);
+
+ private:
+  // MessageHandler
+  void OnMessage(Rank source, std::span<const std::byte> message) override;
+  // ObjectEvents
+  void ActorUnreferenced(const ObjectId& actor) override { actors_->ActorUnreferenced(actor); }
+  void BorrowWasConfirmed() override { tasks_->BorrowWasConfirmed(); }
+  void RunInLane(std::function<void()> job) override { lanes_->Push(std::move(job)); }
+  // ThreadWork
+  void RunOnExecutor(task::TaskPtr task, int executor) override { tasks_->RunOnExecutor(std::move(task), executor); }
+  void ExecutorIsIdle() override { tasks_->ExecutorIsIdle(); }
+  void SlotWasReturned() override { tasks_->SlotWasReturned(); }
+
+  void On(Rank from, const wire::StatsQuery& message);
+  void On(Rank from, const wire::AvailableQuery& message);
+  void On(Rank from, const wire::Abort& message);
+  void On(Rank from, const wire::SessionEnd& message);
+  void On(Rank from, const wire::SessionEnded& message);
+  void Housekeeping();
+  void WatchForHang(std::int64_t now_ns);
+  std::vector<std::uint64_t> StatsOf() const;
+  std::vector<std::vector<std::uint64_t>> StatsOfAll();
+  void BeginEnd();
+  static object::ObjectPool& Pool();
+
+  JobInfo info_;
+  ProcessParts parts_;
+  std::function<void(int, const std::string&)> on_abort_;
+  Counters counters_;
+  std::unique_ptr<SelfTransport> self_transport_;
+  std::unique_ptr<Router> router_;
+  std::unique_ptr<worker::Progress> progress_;
+  std::unique_ptr<node::SlotTable> slots_;
+  std::unique_ptr<scheduling::ReadyQueue> queue_;
+  std::unique_ptr<ExecutorPool> executors_;
+  std::unique_ptr<LanePool> lanes_;
+  std::unique_ptr<LeasedPool> leased_;
+  std::unique_ptr<ObjectPlane> objects_;
+  std::unique_ptr<TaskPlane> tasks_;
+  std::unique_ptr<ActorPlane> actors_;
+  std::unique_ptr<LedgerService> ledger_;  // rank 0
+
+  std::unique_ptr<Queries<std::vector<std::uint64_t>>> stats_queries_;
+  std::unique_ptr<Queries<std::vector<std::pair<std::string, double>>>> available_queries_;
+
+  std::mutex end_mutex_;
+  std::condition_variable end_changed_;
+  bool end_asked_ = false;            // guarded by end_mutex_
+  int ranks_ended_ = 0;               // rank 0; guarded by end_mutex_
+  std::uint64_t dropped_ = 0;         // guarded by end_mutex_
+  std::atomic<bool> ending_{false};
+  std::int64_t last_progress_ns_ = 0;       // token's holder only
+  std::uint64_t last_finished_ = 0;         // token's holder only
+};
+
+}  // namespace manta::runtime

@@ -1,0 +1,48 @@
+#pragma once
+// Sends message structs to ranks, over whichever transport reaches them.
+
+#include <cstdint>
+#include <vector>
+
+#include "core/base/check.hpp"
+#include "core/ports/transport.hpp"
+#include "core/wire/messages.hpp"
+
+namespace manta::runtime {
+
+/// Any thread. Send never blocks.
+class Router {
+ public:
+  /// `transports` in order of preference; each rank takes the first that reaches it.
+  Router(int ranks, const std::vector<Transport*>& transports, std::uint32_t session) : session_(session) {
+    for (int rank = 0; rank < ranks; ++rank) {
+      Transport* found = nullptr;
+      for (Transport* transport : transports)
+        if (found == nullptr && transport->Reaches(Rank(rank))) found = transport;
+      MANTA_ASSERT(found != nullptr);
+      by_rank_.push_back(found);
+    }
+  }
+  template <class M>
+  void Send(Rank to, const M& message) {
+    thread_local std::vector<std::byte> buffer;
+    buffer.clear();
+    wire::Encode(buffer, session_, message);
+    by_rank_[static_cast<std::size_t>(to.value)]->Send(to, buffer);
+    if (buffer.capacity() > kKeptBytes) std::vector<std::byte>().swap(buffer);
+  }
+  template <class M>
+  void SendToAllOthers(Rank self, const M& message) {
+    for (int rank = 0; rank < ranks(); ++rank)
+      if (Rank(rank) != self) Send(Rank(rank), message);
+  }
+  int ranks() const { return static_cast<int>(by_rank_.size()); }
+  std::uint32_t session() const { return session_; }
+
+ private:
+  static constexpr std::size_t kKeptBytes = 1 << 20;
+  std::vector<Transport*> by_rank_;
+  std::uint32_t session_;
+};
+
+}  // namespace manta::runtime

@@ -1,0 +1,51 @@
+#include "core/runtime/run_context.hpp"
+
+#include <atomic>
+
+#include "core/worker/fiber.hpp"
+
+namespace manta::runtime {
+namespace {
+
+// Not inlined for the same reason as FiberThread::Current.
+__attribute__((noinline)) void*& Slot() {
+  thread_local void* plain_thread = nullptr;
+  worker::FiberThread* fibers = worker::FiberThread::Current();
+  return fibers != nullptr ? fibers->flow_data() : plain_thread;
+}
+
+}  // namespace
+
+std::uint64_t NextRunId() {
+  static std::atomic<std::uint64_t> next{1};
+  return next.fetch_add(1, std::memory_order_relaxed);  // only unique
+}
+
+RunContext* RunContext::Current() { return static_cast<RunContext*>(Slot()); }
+
+RunContext::Scope::Scope(RunContext& run) {
+  run.outer = Current();
+  Slot() = &run;
+}
+RunContext::Scope::~Scope() { Slot() = Current()->outer; }
+
+namespace {
+thread_local task::Submitter thread_submitter;
+}
+
+task::Submitter& CurrentSubmitter() {
+  if (RunContext* run = RunContext::Current()) return run->submitter;
+  if (thread_submitter.id == 0) {
+    thread_submitter.id = NextRunId();
+    thread_submitter.seed = base::MixHash(0x7468726561640000ull, thread_submitter.id, 0);
+  }
+  return thread_submitter;
+}
+
+void SetThreadSeed(std::uint64_t seed) {
+  thread_submitter.id = NextRunId();
+  thread_submitter.seed = seed;
+  thread_submitter.submitted = 0;
+}
+
+}  // namespace manta::runtime

@@ -1,0 +1,175 @@
+#pragma once
+// Tasks on one rank: submitted, placed, sent, run, finished, retried, cancelled. The states are in task/task_record.hpp.
+
+#include <manta/detail/core_api.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/runtime/object_plane.hpp"
+#include "core/runtime/run_context.hpp"
+#include "core/runtime/threads.hpp"
+#include "core/scheduling/ledger.hpp"
+#include "core/scheduling/ready_queue.hpp"
+
+namespace manta::runtime {
+
+using task::TaskPtr;
+using task::TaskRecord;
+
+/// What the task room hands on to the actors' room.
+class ActorTasks {
+ public:
+  /// An actor's creation or call whose arguments are ready, at its owner; or failed (or was cancelled), then `error` says why.
+  /// Maybe under the token.
+  virtual void OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error) = 0;
+  /// An actor's creation or call that came from another rank, or from this one; its arguments may still be on their way.
+  virtual void ActorTaskArrived(TaskPtr task) = 0;
+  /// The arguments of one that had arrived are here now.
+  virtual void ActorTaskRunnable(const TaskPtr& task) = 0;
+  /// A call failed because its actor is gone; whether it was sent again instead.
+  virtual bool RetryActorCall(const TaskPtr& task) = 0;
+  /// A creation is over, at its owner.
+  virtual void CreationDone(const TaskPtr& task, const object::ErrorPtr& error) = 0;
+
+ protected:
+  ~ActorTasks() = default;
+};
+
+class TaskPlane {
+ public:
+  struct Options {
+    Rank self;
+    int ranks = 1;
+    std::vector<scheduling::NodeSpec> nodes;
+    bool central = false;  // rank 0 places every task
+  };
+  struct Parts {
+    ObjectPlane& objects;
+    Router& router;
+    worker::Progress& progress;
+    ExecutorPool& executors;
+    LanePool& lanes;
+    LeasedPool& leased;
+    scheduling::ReadyQueue& queue;
+    node::SlotTable& slots;
+    Counters& counters;
+  };
+  TaskPlane(Options options, Parts parts);
+  void SetActors(ActorTasks& actors) { actors_ = &actors; }
+  /// Called on the leased thread before each leased run: makes the lease's device current.
+  void SetBeforeLeasedRun(std::function<void(const wire::Lease&)> action) { before_leased_run_ = std::move(action); }
+
+  // ---- submitting: throws UsageError, InfeasibleError ----
+  /// A record with its result object, seed and shape; not yet submitted.
+  TaskPtr MakeRecord(const detail::TaskOptions& options, detail::CallSpec&& call, task::TaskKind kind);
+  /// Waits for the arguments, then places the task (or hands it to the actors' room).
+  Handle Submit(TaskPtr task);
+  void Cancel(const Handle& result);
+  /// Runs the unstarted task of `object` in place, if it is this rank's and may run here. Returns whether it did.
+  bool TryRunInPlace(ObjectState& object);
+  /// The record that makes an object of this rank, if it is not done.
+  TaskPtr ProducerOf(ObjectState& object);
+
+  // ---- placing and running ----
+  /// Finds a rank and resources. Maybe under the token.
+  void Place(TaskPtr task);
+  /// Sends the task; its arguments are serialized first where they are only live (in a lane, if under the token).
+  void SendTo(TaskPtr task, Rank to);
+  /// An owned task that is to run on this rank: brings its arguments here, then runs it.
+  void Deliver(const TaskPtr& task);
+  /// Runs the thunk and returns its outcome. User code.
+  static task::RunResult Execute(TaskRecord& task, RunContext& run, void* self, ObjectPlane& objects);
+  /// Reports the outcome to the owner, here or elsewhere. User code.
+  void Finish(TaskPtr task, RunContext& run, task::RunResult&& result);
+  /// At the owner: the result is known. Maybe under the token.
+  void Complete(const TaskPtr& task, wire::Outcome outcome, const wire::ValueDescriptor* value, Rank from, object::ErrorPtr error,
+                task::RunResult* local);
+  void FailTask(const TaskPtr& task, object::ErrorPtr error);
+  void RunOnExecutor(TaskPtr task, int executor);
+  void ExecutorIsIdle();
+  void SlotWasReturned();
+  void BorrowWasConfirmed();
+  void ReturnLease(const wire::Lease& lease);
+  void Housekeeping();
+  /// Asks the ledger for what an actor or task wants; `then` gets the granted lease under the token.
+  void AskForLease(const TaskPtr& task);
+  std::optional<std::string> WhyInfeasible(const wire::Shape& shape, std::optional<Rank> rank) const;
+  /// Drops what is queued here; returns the number. For the end of a session.
+  std::uint64_t DropQueued();
+  /// The slots that this rank has for one-CPU tasks, free or not: its own less those it has ceded. In 1/10,000 CPU.
+  std::int64_t slot_units() const { return own_slots_.load(std::memory_order_relaxed); }
+  std::uint64_t pending() const { return submitted_.load() - finished_.load(); }
+  static std::string NameOf(const TaskRecord& task);
+
+  // ---- messages ----
+  void On(Rank from, wire::TaskPush&& message);
+  void On(Rank from, const wire::TaskDone& message);
+  void On(Rank from, const wire::TaskCancel& message);
+  void On(Rank from, const wire::WorkRequest& message);
+  void On(Rank from, const wire::NoWork& message);
+  void On(Rank from, const wire::HandBack& message);
+  void On(Rank from, const wire::WorkHint& message);
+  void On(Rank from, const wire::LeaseGrant& message);
+  void On(Rank from, const wire::CedeSlots& message);
+  void On(Rank from, const wire::SlotsReturned& message);
+
+ private:
+  class ArgumentWait;
+  class ArrivedWait;
+  struct Delayed {
+    wire::TaskDone message;
+    Rank owner;
+    std::vector<Handle> unconfirmed;
+    std::vector<Handle> contained;
+  };
+
+  void SetShape(TaskRecord& task, const detail::TaskOptions& options, double default_cpus) const;
+  void ArgumentsReady(const TaskPtr& task);
+  object::ErrorPtr ArgumentError(const TaskRecord& record) const;
+  void Enqueue(TaskPtr task);
+  void Arrived(const TaskPtr& task);
+  void RunLeased(TaskPtr task);
+  void RunInLane(TaskPtr task);
+  void RunHere(const TaskPtr& task, int executor);
+  void SendDone(Delayed&& done);
+  void CancelOwned(const TaskPtr& task);
+  void CancelChildren(std::uint64_t run_id);
+  bool CedeWhatIsOwed();
+  void AskForWork();
+  std::uint32_t Want() const;
+
+  const Options options_;
+  Parts parts_;
+  ActorTasks* actors_ = nullptr;
+  std::function<void(const wire::Lease&)> before_leased_run_;
+  static constexpr std::size_t kStackForInPlace = 256u << 10;
+
+  std::atomic<std::uint64_t> submitted_{0};  // by this rank; for Drain and shutdown
+  std::atomic<std::uint64_t> finished_{0};
+
+  std::mutex foreign_mutex_;
+  std::unordered_map<ObjectId, TaskPtr> foreign_;  // other ranks' tasks that are here; guarded by foreign_mutex_
+
+  std::mutex lease_mutex_;
+  std::uint64_t next_request_ = 1;                               // guarded by lease_mutex_
+  std::unordered_map<std::uint64_t, TaskPtr> lease_waiting_;     // by request; guarded by lease_mutex_
+
+  std::mutex delayed_mutex_;
+  std::vector<Delayed> delayed_;             // outcomes that wait for confirmations; guarded by delayed_mutex_
+  std::atomic<bool> any_delayed_{false};
+
+  std::atomic<std::int64_t> own_slots_{0};   // relaxed: for reports
+  std::atomic<std::int64_t> owed_cpus_{0};   // to the ledger, 1/10,000; relaxed: a debt is paid at the next chance
+  std::atomic<bool> said_backlog_{false};
+  std::atomic<bool> asked_for_work_{false};  // a Hungry or WorkRequest is under way
+  std::atomic<int> supplier_{-1};            // who gave us work last
+  std::atomic<std::int64_t> mean_run_ns_{0}; // of other ranks' tasks here; relaxed estimate
+};
+
+}  // namespace manta::runtime

@@ -1,0 +1,199 @@
+// Running tasks on this rank.
+#include <exception>
+
+#include "core/base/log.hpp"
+#include "core/runtime/invocation.hpp"
+#include "core/runtime/task_plane.hpp"
+
+namespace manta::runtime {
+
+using task::Phase;
+using task::RunResult;
+
+RunResult TaskPlane::Execute(TaskRecord& record, RunContext& run, void* self, ObjectPlane& objects) {
+  RunResult result;
+  run.task = &record;
+  run.submitter.seed = record.seed;
+  run.submitter.id = record.run_id = NextRunId();
+  RunContext::Scope scope(run);
+  TaskInvocation invocation(record, self, objects, result);
+  try {
+    record.thunk(invocation);
+    result.ok = true;
+  } catch (const ExitActorSignal&) {
+    result.ok = true;
+    result.actor_exits = true;
+  } catch (...) {
+    const std::exception_ptr thrown = std::current_exception();
+    result.error = object::FromException(thrown, NameOf(record), objects.self().value);
+    result.retry = record.retry_matcher != nullptr && record.retry_matcher(thrown);
+    result.live.reset();
+  }
+  return result;
+}
+
+void TaskPlane::RunHere(const TaskPtr& task, int executor) {
+  RunContext run;
+  run.executor = executor;
+  const std::int64_t begin = task->Owned(options_.self) ? 0 : base::NowNanoseconds();
+  RunResult result = Execute(*task, run, nullptr, parts_.objects);
+  if (begin != 0) {
+    // A running mean over about 16 runs: it decides how many of others' tasks are fetched ahead.
+    const std::int64_t mean = mean_run_ns_.load(std::memory_order_relaxed);
+    const std::int64_t last = base::NowNanoseconds() - begin;
+    mean_run_ns_.store(mean == 0 ? last : mean + (last - mean) / 16, std::memory_order_relaxed);
+  }
+  Finish(task, run, std::move(result));
+}
+
+void TaskPlane::RunOnExecutor(TaskPtr task, int executor) {
+  RunHere(task, executor);
+  if (options_.ranks > 1 && supplier_.load(std::memory_order_relaxed) >= 0 && parts_.queue.size() < Want() / 2) AskForWork();
+}
+
+void TaskPlane::RunInLane(TaskPtr task) {
+  parts_.lanes.Push([this, task = std::move(task)] {
+    if (task->Claim()) RunHere(task, -1);
+  });
+}
+
+namespace {
+/// A leased task that waits gives its CPUs back to rank 0's ledger, and takes them again afterwards.
+class LeaseHooks final : public WaitHooks {
+ public:
+  LeaseHooks(Router& router, std::uint64_t lease) : router_(router), lease_(lease), outer_(OfThisThread()) { OfThisThread() = this; }
+  ~LeaseHooks() { OfThisThread() = outer_; }
+  void BeforeWait() override { router_.Send(Rank(0), wire::LeaseSuspend{lease_}); }
+  void AfterWait() override { router_.Send(Rank(0), wire::LeaseResume{lease_}); }
+
+ private:
+  Router& router_;
+  std::uint64_t lease_;
+  WaitHooks* outer_;
+};
+}  // namespace
+
+void TaskPlane::RunLeased(TaskPtr task) {
+  parts_.leased.Run([this, task = std::move(task)] {
+    if (!task->Claim()) {
+      ReturnLease(task->lease);
+      return;
+    }
+    parts_.progress.block().running.fetch_add(1, std::memory_order_relaxed);
+    {
+      LeaseHooks hooks(parts_.router, task->lease.id);
+      if (before_leased_run_) before_leased_run_(task->lease);
+      RunHere(task, -1);
+    }
+    parts_.progress.block().running.fetch_sub(1, std::memory_order_relaxed);
+  });
+}
+
+bool TaskPlane::TryRunInPlace(ObjectState& object) {
+  RunContext* run = RunContext::Current();
+  if (run == nullptr || run->executor < 0) return false;
+  const worker::FiberThread* fibers = worker::FiberThread::Current();
+  if (fibers == nullptr || fibers->StackLeft() < kStackForInPlace) return false;
+  const TaskPtr task = ProducerOf(object);
+  if (!task || !task->one_cpu || task->kind != task::TaskKind::kTask || !task->Claim()) return false;
+  RunHere(task, run->executor);
+  return true;
+}
+
+void TaskPlane::Finish(TaskPtr task, RunContext& run, RunResult&& result) {
+  TaskRecord& record = *task;
+  Counters::Add(parts_.counters.tasks_executed);
+  const wire::Lease lease = record.kind == task::TaskKind::kTask ? std::exchange(record.lease, {}) : wire::Lease{};
+  const wire::Outcome outcome = result.ok                                                     ? wire::Outcome::kOk
+                                : result.retry                                                ? wire::Outcome::kRetry
+                                : result.error->kind == object::ErrorKind::kCancelled ? wire::Outcome::kCancelled
+                                                                                      : wire::Outcome::kFailed;
+  if (record.Owned(options_.self)) {
+    if (lease.id != 0) ReturnLease(lease);
+    Complete(task, outcome, nullptr, options_.self, result.error, &result);
+    return;
+  }
+  Delayed done;
+  done.owner = record.result.owner;
+  done.message.result = record.result;
+  done.message.outcome = outcome;
+  done.message.attempt = record.attempt;
+  if (result.ok && result.ops != nullptr) {
+    try {
+      if (result.live != nullptr) {
+        done.message.value = parts_.objects.DescribeResult(record.result, *result.ops, result.live.get(), &done.contained);
+      } else {
+        done.message.value.type_hash = result.ops->hash;
+        done.message.value.format = static_cast<std::uint8_t>(result.ops->format);
+        done.message.value.size = result.plain_size;
+        done.message.value.inside.assign(result.plain, result.plain + result.plain_size);
+      }
+    } catch (const OutOfMemoryError& error) {
+      auto failure = std::make_shared<object::ErrorRecord>();
+      failure->kind = object::ErrorKind::kOutOfMemory;
+      failure->message = error.what();
+      failure->asked_bytes = error.asked_bytes();
+      failure->free_bytes = error.free_bytes();
+      result.error = std::move(failure);
+    } catch (...) {
+      result.error = object::FromException(std::current_exception(), NameOf(record), options_.self.value);
+    }
+  }
+  if (result.error != nullptr) {
+    if (done.message.outcome == wire::Outcome::kOk) done.message.outcome = wire::Outcome::kFailed;
+    done.message.value = {};
+    done.contained.clear();
+    done.message.error = object::ToWire(*result.error);
+  }
+  record.phase.store(Phase::kDone, std::memory_order_release);
+  {
+    std::lock_guard lock(foreign_mutex_);
+    foreign_.erase(record.result);
+  }
+  if (lease.id != 0) ReturnLease(lease);
+  // The arguments' holds go before the outcome does: refs that nobody kept are then dropped, and need no confirmation.
+  record.arguments.clear();
+  record.carried.clear();
+  result.live.reset();
+  std::erase_if(run.unconfirmed, [](const Handle& ref) { return ObjectPlane::IsConfirmed(*object::StateOf(ref)); });
+  done.unconfirmed = std::move(run.unconfirmed);
+  if (done.unconfirmed.empty()) {
+    SendDone(std::move(done));
+    return;
+  }
+  {
+    std::lock_guard lock(delayed_mutex_);
+    delayed_.push_back(std::move(done));
+    any_delayed_.store(true, std::memory_order_release);
+  }
+  BorrowWasConfirmed();  // it may have been while we looked
+}
+
+void TaskPlane::SendDone(Delayed&& done) {
+  for (const Handle& ref : done.contained) parts_.objects.CountSentRef(*object::StateOf(ref), done.owner);
+  // Kept before the message leaves: its answer may come at once.
+  parts_.objects.KeepUntilTransit(done.owner, done.contained);
+  parts_.router.Send(done.owner, done.message);
+}
+
+void TaskPlane::BorrowWasConfirmed() {
+  if (!any_delayed_.load(std::memory_order_acquire)) return;
+  std::vector<Delayed> ready;
+  {
+    std::lock_guard lock(delayed_mutex_);
+    for (auto it = delayed_.begin(); it != delayed_.end();) {
+      const bool confirmed = std::all_of(it->unconfirmed.begin(), it->unconfirmed.end(),
+                                         [](const Handle& ref) { return ObjectPlane::IsConfirmed(*object::StateOf(ref)); });
+      if (confirmed) {
+        ready.push_back(std::move(*it));
+        it = delayed_.erase(it);
+      } else {
+        ++it;
+      }
+    }
+    any_delayed_.store(!delayed_.empty(), std::memory_order_release);
+  }
+  for (Delayed& done : ready) SendDone(std::move(done));
+}
+
+}  // namespace manta::runtime

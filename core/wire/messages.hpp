@@ -1,0 +1,337 @@
+#pragma once
+// Every message between ranks, as a struct. docs/protocol.md says who may send which when; this file only how they look.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/ids.hpp"
+#include "core/wire/codec.hpp"
+
+namespace manta::wire {
+
+enum class Kind : std::uint16_t {
+  // tasks
+  kTaskPush = 1, kTaskDone, kTaskCancel, kWorkRequest, kNoWork, kHandBack, kHungry, kBacklog, kWorkHint,
+  // objects
+  kObjectQuery = 32, kObjectReady, kBorrowVia, kBorrowConfirmed, kBorrowDrop, kTransitDone, kCopyNotice, kEvict, kFreeBlock,
+  kFetchRequest, kFetchData,
+  // leases
+  kLeaseRequest = 64, kLeaseGrant, kLeaseReturn, kLeaseSuspend, kLeaseResume, kCedeSlots, kSlotsCeded, kSlotsReturned,
+  // actors
+  kActorEnd = 96, kActorKill, kActorDied, kNameRegister, kNameLookup, kNameGrant, kNameReply, kNameDrop,
+  // the job
+  kStatsQuery = 128, kStatsReply, kAvailableQuery, kAvailableReply, kAbort, kSessionEnd, kSessionEnded,
+};
+
+/// What every message begins with.
+struct Header {
+  Kind kind;
+  std::uint16_t reserved = 0;
+  std::uint32_t session = 0;  // messages of an earlier session are dropped
+};
+static_assert(sizeof(Header) == 8);
+
+template <class M>
+void Encode(std::vector<std::byte>& to, std::uint32_t session, const M& message) {
+  Writer writer(to);
+  writer(Header{M::kKind, 0, session});
+  const_cast<M&>(message).Fields(writer);
+}
+template <class M>
+M Decode(Reader& reader) {
+  M message;
+  message.Fields(reader);
+  return message;
+}
+
+/// Where an object's bytes lie: in the node segment of `holder`'s node.
+struct Location {
+  Rank holder;
+  std::uint32_t entry = 0;
+  std::uint64_t offset = 0;
+};
+
+/// A value, or where to find it.
+struct ValueDescriptor {
+  std::uint64_t type_hash = 0;
+  std::uint8_t format = 0;
+  std::uint64_t size = 0;
+  std::optional<Location> location;  // none: in `inside`
+  std::vector<std::byte> inside;
+  std::vector<ObjectId> contained;   // refs in the bytes
+  template <class V>
+  void Fields(V& v) { v(type_hash); v(format); v(size); v(location); v(inside); v(contained); }
+};
+
+struct WireError {
+  std::uint8_t kind = 0;
+  std::string message;
+  std::string type, text, function;
+  std::int32_t rank = -1;
+  std::vector<std::string> type_chain;
+  std::uint8_t standard = 0;
+  std::int32_t system_code = 0;
+  std::uint64_t asked_bytes = 0, free_bytes = 0;
+  template <class V>
+  void Fields(V& v) {
+    v(kind); v(message); v(type); v(text); v(function); v(rank); v(type_chain); v(standard); v(system_code);
+    v(asked_bytes); v(free_bytes);
+  }
+};
+
+// ---- leases ----
+/// What a task asks for; amounts in 1/10,000.
+struct Shape {
+  std::int64_t cpus = 0;
+  std::int64_t gpus = 0;
+  std::uint64_t memory_bytes = 0;
+  std::vector<std::pair<std::string, std::int64_t>> custom;
+  template <class V>
+  void Fields(V& v) { v(cpus); v(gpus); v(memory_bytes); v(custom); }
+};
+struct DeviceShare {
+  std::int32_t device = -1;  // index on the node
+  std::int64_t amount = 0;
+};
+struct Lease {
+  std::uint64_t id = 0;  // 0: none
+  Rank rank;
+  std::int64_t cpus = 0;
+  std::vector<std::int32_t> cores;  // empty: not bound to cores
+  std::vector<DeviceShare> devices;
+  template <class V>
+  void Fields(V& v) { v(id); v(rank); v(cpus); v(cores); v(devices); }
+};
+struct LeaseRequest {
+  static constexpr Kind kKind = Kind::kLeaseRequest;
+  std::uint64_t request = 0;  // of the requester; unique there
+  Shape shape;
+  std::optional<Rank> rank;
+  template <class V>
+  void Fields(V& v) { v(request); v(shape); v(rank); }
+};
+struct LeaseGrant {
+  static constexpr Kind kKind = Kind::kLeaseGrant;
+  std::uint64_t request = 0;
+  Lease lease;
+  template <class V>
+  void Fields(V& v) { v(request); v(lease); }
+};
+#define MANTA_WIRE_ONE(Name, Type, field)                         \
+  struct Name {                                                   \
+    static constexpr Kind kKind = Kind::k##Name;                  \
+    Type field{};                                                 \
+    template <class V>                                            \
+    void Fields(V& v) { v(field); }                               \
+  }
+#define MANTA_WIRE_NONE(Name)                     \
+  struct Name {                                   \
+    static constexpr Kind kKind = Kind::k##Name;  \
+    template <class V>                            \
+    void Fields(V&) {}                            \
+  }
+MANTA_WIRE_ONE(LeaseReturn, std::uint64_t, lease);
+MANTA_WIRE_ONE(LeaseSuspend, std::uint64_t, lease);
+MANTA_WIRE_ONE(LeaseResume, std::uint64_t, lease);
+MANTA_WIRE_ONE(CedeSlots, std::int64_t, cpus);      // whole CPUs, in 1/10,000
+MANTA_WIRE_ONE(SlotsCeded, std::int64_t, cpus);
+MANTA_WIRE_ONE(SlotsReturned, std::int64_t, cpus);
+
+// ---- tasks ----
+enum class TaskKind : std::uint8_t { kTask, kActorCreation, kActorCall };
+struct WireArgument {
+  std::uint32_t param = 0;
+  std::uint32_t element = 0;
+  ObjectId id;
+  ValueDescriptor value;
+  template <class V>
+  void Fields(V& v) { v(param); v(element); v(id); v(value); }
+};
+struct TaskPush {
+  static constexpr Kind kKind = Kind::kTaskPush;
+  ObjectId result;  // its owner is the sender
+  TaskKind kind = TaskKind::kTask;
+  std::uint8_t pinned = 0;  // stays on this rank
+  std::uint32_t attempt = 0;
+  std::uint64_t thunk = 0;
+  std::uint64_t function = 0;
+  std::uint64_t seed = 0;
+  std::uint64_t retry_matcher = 0;
+  std::int64_t cpus = 0;
+  Lease lease;
+  std::string name;
+  std::vector<std::byte> bytes;
+  std::vector<WireArgument> arguments;
+  std::vector<ObjectId> carried;
+  // actors
+  ObjectId actor;
+  std::int32_t max_concurrency = 1;
+  std::uint32_t incarnation = 0;
+  std::string actor_name;
+  template <class V>
+  void Fields(V& v) {
+    v(result); v(kind); v(pinned); v(attempt); v(thunk); v(function); v(seed); v(retry_matcher); v(cpus); v(lease);
+    v(name); v(bytes); v(arguments); v(carried); v(actor);
+    if (kind == TaskKind::kActorCreation) { v(max_concurrency); v(incarnation); v(actor_name); }
+  }
+};
+enum class Outcome : std::uint8_t { kOk, kFailed, kRetry, kCancelled };
+struct TaskDone {
+  static constexpr Kind kKind = Kind::kTaskDone;
+  ObjectId result;
+  Outcome outcome = Outcome::kOk;
+  std::uint32_t attempt = 0;
+  ValueDescriptor value;
+  std::optional<WireError> error;
+  template <class V>
+  void Fields(V& v) { v(result); v(outcome); v(attempt); v(value); v(error); }
+};
+MANTA_WIRE_ONE(TaskCancel, ObjectId, result);
+MANTA_WIRE_ONE(WorkRequest, std::uint32_t, want);
+MANTA_WIRE_NONE(NoWork);
+struct HandBack {
+  static constexpr Kind kKind = Kind::kHandBack;
+  std::vector<ObjectId> results;
+  Rank for_rank;
+  template <class V>
+  void Fields(V& v) { v(results); v(for_rank); }
+};
+MANTA_WIRE_NONE(Hungry);
+MANTA_WIRE_ONE(Backlog, std::uint8_t, has);
+MANTA_WIRE_ONE(WorkHint, Rank, supplier);
+
+// ---- objects ----
+MANTA_WIRE_ONE(ObjectQuery, ObjectId, id);
+struct ObjectReady {
+  static constexpr Kind kKind = Kind::kObjectReady;
+  ObjectId id;
+  ValueDescriptor value;
+  std::optional<WireError> error;
+  template <class V>
+  void Fields(V& v) { v(id); v(value); v(error); }
+};
+MANTA_WIRE_ONE(BorrowVia, ObjectId, id);
+MANTA_WIRE_ONE(BorrowConfirmed, ObjectId, id);
+struct BorrowDrop {
+  static constexpr Kind kKind = Kind::kBorrowDrop;
+  ObjectId id;
+  std::uint32_t received = 0;
+  template <class V>
+  void Fields(V& v) { v(id); v(received); }
+};
+MANTA_WIRE_ONE(TransitDone, ObjectId, id);
+MANTA_WIRE_ONE(CopyNotice, ObjectId, id);
+MANTA_WIRE_ONE(Evict, ObjectId, id);
+MANTA_WIRE_ONE(FreeBlock, std::uint32_t, entry);
+struct FetchRequest {
+  static constexpr Kind kKind = Kind::kFetchRequest;
+  std::uint64_t token = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+  template <class V>
+  void Fields(V& v) { v(token); v(offset); v(size); }
+};
+struct FetchData {
+  static constexpr Kind kKind = Kind::kFetchData;
+  std::uint64_t token = 0;
+  std::uint64_t at = 0;
+  std::vector<std::byte> bytes;
+  template <class V>
+  void Fields(V& v) { v(token); v(at); v(bytes); }
+};
+
+// ---- actors ----
+MANTA_WIRE_ONE(ActorEnd, ObjectId, actor);
+struct ActorKill {
+  static constexpr Kind kKind = Kind::kActorKill;
+  ObjectId actor;
+  std::uint8_t no_restart = 1;
+  template <class V>
+  void Fields(V& v) { v(actor); v(no_restart); }
+};
+struct ActorDied {
+  static constexpr Kind kKind = Kind::kActorDied;
+  ObjectId actor;
+  std::string reason;
+  template <class V>
+  void Fields(V& v) { v(actor); v(reason); }
+};
+struct NameRegister {
+  static constexpr Kind kKind = Kind::kNameRegister;
+  std::uint64_t token = 0;
+  std::string name;
+  ObjectId actor;
+  template <class V>
+  void Fields(V& v) { v(token); v(name); v(actor); }
+};
+struct NameLookup {
+  static constexpr Kind kKind = Kind::kNameLookup;
+  std::uint64_t token = 0;
+  std::string name;
+  template <class V>
+  void Fields(V& v) { v(token); v(name); }
+};
+/// Rank 0 to the actor's owner: give the requester a hold, if the actor lives.
+struct NameGrant {
+  static constexpr Kind kKind = Kind::kNameGrant;
+  std::uint64_t token = 0;
+  Rank requester;
+  ObjectId actor;
+  template <class V>
+  void Fields(V& v) { v(token); v(requester); v(actor); }
+};
+struct NameReply {
+  static constexpr Kind kKind = Kind::kNameReply;
+  std::uint64_t token = 0;
+  std::uint8_t ok = 0;
+  ObjectId actor;
+  template <class V>
+  void Fields(V& v) { v(token); v(ok); v(actor); }
+};
+struct NameDrop {
+  static constexpr Kind kKind = Kind::kNameDrop;
+  std::string name;
+  ObjectId actor;
+  template <class V>
+  void Fields(V& v) { v(name); v(actor); }
+};
+
+// ---- the job ----
+MANTA_WIRE_ONE(StatsQuery, std::uint64_t, token);
+struct StatsReply {
+  static constexpr Kind kKind = Kind::kStatsReply;
+  std::uint64_t token = 0;
+  std::vector<std::uint64_t> values;
+  template <class V>
+  void Fields(V& v) { v(token); v(values); }
+};
+MANTA_WIRE_ONE(AvailableQuery, std::uint64_t, token);
+struct AvailableReply {
+  static constexpr Kind kKind = Kind::kAvailableReply;
+  std::uint64_t token = 0;
+  std::vector<std::pair<std::string, double>> amounts;
+  template <class V>
+  void Fields(V& v) { v(token); v(amounts); }
+};
+struct Abort {
+  static constexpr Kind kKind = Kind::kAbort;
+  std::int32_t code = 1;
+  std::string reason;
+  template <class V>
+  void Fields(V& v) { v(code); v(reason); }
+};
+MANTA_WIRE_NONE(SessionEnd);
+struct SessionEnded {
+  static constexpr Kind kKind = Kind::kSessionEnded;
+  std::uint64_t dropped_tasks = 0;
+  template <class V>
+  void Fields(V& v) { v(dropped_tasks); }
+};
+#undef MANTA_WIRE_ONE
+#undef MANTA_WIRE_NONE
+
+}  // namespace manta::wire

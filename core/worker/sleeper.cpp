@@ -1,0 +1,72 @@
+#include "core/worker/sleeper.hpp"
+
+#include <climits>
+#include <mutex>
+#include <vector>
+
+#include "core/node/doorbell.hpp"
+
+namespace manta::worker {
+namespace {
+
+std::mutex pool_mutex;
+std::vector<Sleeper*>& Pool() {
+  static auto* pool = new std::vector<Sleeper*>();  // never freed: threads may end after main
+  return *pool;
+}
+
+struct Lent {
+  Lent() {
+    std::lock_guard lock(pool_mutex);
+    if (Pool().empty()) {
+      sleeper = new Sleeper();
+    } else {
+      sleeper = Pool().back();
+      Pool().pop_back();
+    }
+  }
+  ~Lent() {
+    std::lock_guard lock(pool_mutex);
+    Pool().push_back(sleeper);
+  }
+  Sleeper* sleeper;
+};
+
+}  // namespace
+
+Sleeper& Sleeper::OfThisThread() {
+  thread_local Lent lent;
+  return *lent.sleeper;
+}
+
+void Sleeper::Sleep(std::uint32_t seen, std::int64_t timeout_ns) {
+  place_.store(kOwnBed, std::memory_order_seq_cst);
+  if (word_.load(std::memory_order_seq_cst) == seen) node::FutexWait(word_, seen, timeout_ns);
+  place_.store(kAwake, std::memory_order_relaxed);
+}
+
+void Sleeper::SleepAtDoor(std::uint32_t seen, node::RankBlock& block, std::uint32_t bell_seen, std::int64_t timeout_ns) {
+  block_.store(&block, std::memory_order_relaxed);
+  place_.store(kDoor, std::memory_order_seq_cst);
+  if (word_.load(std::memory_order_seq_cst) == seen) node::FutexWait(block.doorbell, bell_seen, timeout_ns);
+  place_.store(kAwake, std::memory_order_relaxed);
+}
+
+bool Sleeper::Wake() {
+  word_.fetch_add(1, std::memory_order_seq_cst);
+  switch (place_.load(std::memory_order_seq_cst)) {
+    case kOwnBed:
+      return node::FutexWake(word_, 1) > 0;
+    case kDoor: {
+      node::RankBlock& block = *block_.load(std::memory_order_relaxed);
+      // As a message would: a sleep that has not begun yet sees another bell.
+      block.doorbell.fetch_add(1, std::memory_order_release);
+      node::FutexWake(block.doorbell, INT_MAX);
+      return true;
+    }
+    default:
+      return false;
+  }
+}
+
+}  // namespace manta::worker

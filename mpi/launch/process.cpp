@@ -1,0 +1,288 @@
+#include "mpi/launch/process.hpp"
+
+#include <mpi.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include "core/base/log.hpp"
+#include "core/node/private_segment.hpp"
+#include "core/node/ring_transport.hpp"
+#include "core/task/code_address.hpp"
+#include "core/topology/binding.hpp"
+#include "gpu/make_backend.hpp"
+#include "mpi/handles/error.hpp"
+
+namespace manta::launch {
+namespace {
+
+constexpr int kUsageExit = 2;
+
+/// srun without --mpi=pmix starts N programs that each believe to be alone.
+void CheckNotSingletons(int size) {
+  const char* tasks = std::getenv("SLURM_NTASKS");
+  const char* in_step = std::getenv("SLURM_PROCID");
+  if (size != 1 || tasks == nullptr || std::atoi(tasks) <= 1 || std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr) return;
+  // A program that sbatch runs by itself, not by srun, has no step (or is the batch script's own).
+  const char* step = std::getenv("SLURM_STEP_ID");
+  if (in_step == nullptr || (step != nullptr && std::atoi(step) < 0)) return;
+  base::SayLine(std::string("Slurm started ") + tasks +
+                " tasks, but this one is alone in MPI_COMM_WORLD: the launcher and MPI do not speak the same PMI; use srun --mpi=pmix, or mpirun");
+  throw LaunchRefused{kUsageExit};
+}
+
+std::uint64_t DefaultStoreBytes(std::uint64_t memory) { return memory * 3 / 10; }
+
+}  // namespace
+
+Process::Process(int& argc, char**& argv) {
+  int running = 0;
+  MPI_Initialized(&running);
+  if (running == 0) {
+    int provided = 0;
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
+    owns_mpi_ = true;
+    if (provided < MPI_THREAD_SERIALIZED) {
+      base::SayLine("this MPI gives a program no threads (MPI_THREAD_SERIALIZED is the least that Manta needs)");
+      throw LaunchRefused{kUsageExit};
+    }
+  } else {
+    int level = 0;
+    MPI_Query_thread(&level);
+    if (level < MPI_THREAD_SERIALIZED) {
+      base::SayLine("MPI was initialized without threads: call MPI_Init_thread with MPI_THREAD_MULTIPLE before manta::Init, or leave it to Init");
+      throw LaunchRefused{kUsageExit};
+    }
+  }
+  world_ = mpi::Communicator::CollectiveDup(MPI_COMM_WORLD);
+  base::SetLogRank(world_.rank());
+  CheckNotSingletons(world_.size());
+  task::ScanModules();
+  CheckSameProgram();
+}
+
+void Process::CheckSameProgram() {
+  const std::string mine = task::ModuleFingerprint();
+  const std::vector<std::string> all = CollectiveExchange(world_, mine);
+  const std::vector<std::string> names = CollectiveExchange(world_, task::ProgramName());
+  for (int rank = 0; rank < world_.size(); ++rank) {
+    const std::string& other = all[static_cast<std::size_t>(rank)];
+    if (other == mine) continue;
+    // Each rank names its own program and the first that differs from it; the first line of difference is shown for libraries.
+    std::size_t line = 0;
+    while (line < std::min(mine.size(), other.size()) && mine[line] == other[line]) ++line;
+    auto at = [&](const std::string& text) {
+      const std::size_t begin = line == 0 || line > text.size() ? 0 : text.rfind('\n', line - 1) + 1;
+      return text.substr(begin, text.find('\n', begin) - begin);
+    };
+    base::SayLine("ranks run different binaries: rank " + std::to_string(world_.rank()) + " runs " +
+                  names[static_cast<std::size_t>(world_.rank())] + ", rank " + std::to_string(rank) + " runs " +
+                  names[static_cast<std::size_t>(rank)] + "; they differ in '" + at(mine) + "' and '" + at(other) +
+                  "'; start the same program on all ranks");
+    throw LaunchRefused{kUsageExit};
+  }
+}
+
+void Process::CollectiveSetUp(const Settings& settings) {
+  if (is_set_up_) return;
+  is_set_up_ = true;
+  launch_ = topology::ReadLaunchFacts();
+  machine_ = topology::DetectTopology();
+  binding_ = topology::CurrentBinding(machine_);
+
+  mpi::Communicator host = world_.CollectiveSplitShared();
+  int nodes_on_host = 1;
+  if (settings.fake_nodes > 1) {
+    nodes_on_host = std::min(settings.fake_nodes, host.size());
+    node_ = host.CollectiveSplit(host.rank() * nodes_on_host / host.size());
+  } else {
+    node_ = std::move(host);
+  }
+
+  RankFacts mine;
+  char name[256] = "";
+  ::gethostname(name, sizeof(name) - 1);
+  mine.host = name;
+  // Nodes are counted in order of their lowest ranks.
+  const std::uint64_t lowest = node_.CollectiveMin(static_cast<std::uint64_t>(world_.rank()));
+  std::vector<std::string> lowest_of;
+  for (const std::string& text : CollectiveExchange(world_, std::to_string(lowest))) lowest_of.push_back(text);
+  std::vector<std::uint64_t> sorted;
+  for (const std::string& text : lowest_of) sorted.push_back(std::stoull(text));
+  std::sort(sorted.begin(), sorted.end());
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  mine.node = static_cast<std::int32_t>(std::lower_bound(sorted.begin(), sorted.end(), lowest) - sorted.begin());
+
+  mine.binding = binding_.ToString();
+  mine.allowed = topology::AllowedCpus(machine_, launch_, binding_).ToString();
+  mine.binding_asked = launch_.binding_asked;
+  mine.allocation_cpus = launch_.allocation_cpus;
+  mine.launcher = static_cast<std::uint8_t>(launch_.launcher);
+  mine.memory_bytes = machine_.memory_bytes;
+
+  gpu::DeviceBackendOptions device_options;
+  device_options.rank = world_.rank();
+  switch (settings.device) {
+    case DeviceMode::kAuto: device_options.kind = gpu::DeviceBackendKind::kAuto; break;
+    case DeviceMode::kCuda: device_options.kind = gpu::DeviceBackendKind::kCuda; break;
+    case DeviceMode::kFake: device_options.kind = gpu::DeviceBackendKind::kFake; break;
+    case DeviceMode::kNone: device_options.kind = gpu::DeviceBackendKind::kNone; break;
+  }
+  if (settings.gpus > 0) device_options.fake_devices = settings.gpus;
+  devices_ = gpu::MakeDeviceBackend(device_options);
+  for (const DeviceInfo& device : devices_->devices())
+    mine.devices.push_back({device.uuid, device.name, device.pci_bus_id, device.memory_bytes});
+  mine.device_status = devices_->status();
+
+  // The store: what was asked for, or a part of memory; never more than /dev/shm can back where it is shared.
+  const std::uint64_t memory = machine_.memory_bytes / static_cast<std::uint64_t>(nodes_on_host);
+  std::uint64_t wanted = settings.object_store_bytes != 0 ? settings.object_store_bytes : DefaultStoreBytes(memory);
+  const bool shared = node_.size() > 1;
+  if (shared) {
+    const std::uint64_t fits = mpi::StoreBytesThatFit(wanted, memory, mpi::FreeSharedMemoryBytes() / static_cast<std::uint64_t>(nodes_on_host));
+    if (fits < wanted && settings.object_store_bytes != 0 && node_.rank() == 0)
+      base::SayLine("the object store of node " + std::to_string(mine.node) + " gets " + std::to_string(fits >> 20) + " MiB of the " +
+                    std::to_string(wanted >> 20) + " MiB asked for: /dev/shm has no more; enlarge it (mount -o remount,size=..., or --shm-size in a container)");
+    wanted = fits;
+  }
+  wanted = node_.CollectiveBroadcast(wanted);
+  layout_ = node::SegmentLayout::Compute(node_.size(), wanted);
+  if (shared) {
+    auto segment = MpiSharedSegment::CollectiveCreate(node_, layout_.total);
+    shared_segment_ = segment.get();
+    segment_ = std::move(segment);
+  } else {
+    segment_ = std::make_unique<node::PrivateSegment>(layout_.total);
+  }
+  if (node_.rank() == 0) node::WriteSegmentHeader(segment_->bytes(), layout_);
+  node_.CollectiveBarrier();
+  node::CheckSegmentHeader(segment_->bytes(), layout_);
+  const auto my_index = static_cast<std::uint32_t>(node_.rank());
+  store_ = std::make_unique<runtime::LocalStore>(segment_->bytes(), layout_, my_index);
+  mine.store_bytes = layout_.heap_bytes;
+  mine.segment_kind = segment_->kind();
+
+  facts_ = CollectiveExchange(world_, mine);
+  std::vector<Rank> node_ranks;
+  for (int rank = 0; rank < world_.size(); ++rank)
+    if (facts_[static_cast<std::size_t>(rank)].node == mine.node) node_ranks.push_back(Rank(rank));
+  const bool rings = shared && settings.transport != NodeTransport::kMpi;
+  if (rings) ring_ = std::make_unique<node::RingTransport>(segment_->bytes(), layout_, my_index, node_ranks);
+  mpi_ = MpiTransport::CollectiveCreate(world_, [&](Rank other) {
+    return other != Rank(world_.rank()) && !(rings && facts_[static_cast<std::size_t>(other.value)].node == mine.node);
+  });
+  std::vector<NodeId> node_of;
+  for (const RankFacts& one : facts_) node_of.push_back(NodeId(one.node));
+  window_ = WorldWindow::CollectiveCreate(world_, *segment_, node_of, settings.rma);
+  if (window_->available()) rma_ = std::make_unique<runtime::RmaReads>(*window_);
+  world_.CollectiveBarrier();
+}
+
+runtime::JobInfo Process::MakeJob(const Settings& settings, std::uint32_t session, std::vector<std::string>* warnings) const {
+  runtime::JobInfo info;
+  info.self = Rank(world_.rank());
+  info.session = session;
+  info.settings = settings;
+  *warnings = DecideJob(facts_, machine_, info);
+  return info;
+}
+
+runtime::ProcessParts Process::parts() {
+  runtime::ProcessParts parts;
+  parts.segment = segment_->bytes();
+  parts.layout = layout_;
+  parts.store = store_.get();
+  if (ring_) parts.transports.push_back(ring_.get());
+  parts.transports.push_back(mpi_.get());
+  parts.rma = rma_.get();
+  parts.devices = devices_.get();
+  return parts;
+}
+
+std::string Process::StartLine(const runtime::JobInfo& info) const {
+  std::string transports = ring_ ? "rings" : "";
+  const bool remote = std::any_of(facts_.begin(), facts_.end(), [&](const RankFacts& one) { return one.node != facts_.front().node; });
+  if (remote || (!ring_ && world_.size() > 1)) transports += transports.empty() ? "mpi" : " and mpi";
+  if (transports.empty()) transports = "one process";
+  return launch::StartLine(facts_, info, transports, window_->reason());
+}
+
+void Process::Yielding(MPI_Request* request) const {
+  // Polls ever more seldom: between sessions the driver may compute for hours.
+  auto pause = std::chrono::microseconds(20);
+  for (;;) {
+    int done = 0;
+    MANTA_MPI_TRY(MPI_Test(request, &done, MPI_STATUS_IGNORE));
+    if (done != 0) return;
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause * 2, std::chrono::microseconds(5000));
+  }
+}
+
+Process::Command Process::CollectiveCommand(Command mine, std::string* settings_text, int* code) {
+  int words[3] = {static_cast<int>(mine), static_cast<int>(settings_text->size()), *code};
+  MPI_Request request = MPI_REQUEST_NULL;
+  MANTA_MPI_TRY(MPI_Ibcast(words, 3, MPI_INT, 0, world_.get(), &request));
+  Yielding(&request);
+  settings_text->resize(static_cast<std::size_t>(words[1]));
+  *code = words[2];
+  if (words[1] > 0) {
+    MANTA_MPI_TRY(MPI_Ibcast(settings_text->data(), words[1], MPI_CHAR, 0, world_.get(), &request));
+    Yielding(&request);
+  }
+  return static_cast<Command>(words[0]);
+}
+
+namespace {
+/// Leftovers of a session: every message in them is for objects that no longer exist.
+class Discard final : public MessageHandler {
+ public:
+  void OnMessage(Rank, std::span<const std::byte>) override {}
+};
+}  // namespace
+
+void Process::DrainLeftovers() {
+  Discard discard;
+  while (mpi_->Poll(discard, 256) != 0 || (ring_ && (ring_->Poll(discard, 256) != 0 || ring_->MayHaveIncoming()))) {}
+}
+
+void Process::CollectiveQuiesce() {
+  // All have stopped sending; what was sent on this node lies in the rings. (Messages by MPI that come later still carry their
+  // session's number and are dropped by it.)
+  MPI_Request request = MPI_REQUEST_NULL;
+  MANTA_MPI_TRY(MPI_Ibarrier(world_.get(), &request));
+  for (int done = 0; done == 0;) {
+    DrainLeftovers();
+    MANTA_MPI_TRY(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
+    if (done == 0) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+  DrainLeftovers();
+  store_->FreeAll();
+  world_.CollectiveBarrier();
+}
+
+void Process::CollectiveClose() {
+  Discard discard;
+  mpi_->CollectiveClose(discard);
+  window_->CollectiveClose();
+  rma_.reset();
+  ring_.reset();
+  store_.reset();
+  if (shared_segment_ != nullptr) shared_segment_->CollectiveClose();
+  devices_.reset();
+  node_.Close();
+  world_.Close();
+  FinalizeOnly();
+}
+
+void Process::FinalizeOnly() {
+  int ended = 0;
+  MPI_Finalized(&ended);
+  if (owns_mpi_ && ended == 0) MPI_Finalize();
+}
+
+}  // namespace manta::launch

@@ -1,0 +1,187 @@
+#include "core/object/object_pool.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <set>
+#include <thread>
+#include <vector>
+
+namespace manta::object {
+namespace {
+
+constexpr Rank kSelf{3};
+constexpr std::uint32_t kSession = 7;
+
+struct Pool : ::testing::Test {
+  /// Lets the hold go and frees the record, as the owner does when nothing keeps it.
+  void Free(Handle handle) {
+    ObjectState& object = *StateOf(handle);
+    handle.Reset();
+    ObjectPool::Trash trash;
+    std::lock_guard lock(object.Lock());
+    pool.Free(object, trash);
+  }
+  ObjectPool pool;
+};
+
+TEST_F(Pool, MakesPendingObjectsWithTheirOwnIds) {
+  std::set<ObjectId> ids;
+  std::vector<Handle> handles;
+  for (int i = 0; i < 100; ++i) {
+    handles.push_back(pool.MakeOwned(kSelf, kSession));
+    const ObjectState& object = *StateOf(handles.back());
+    EXPECT_TRUE(object.id.valid());
+    EXPECT_EQ(object.id.owner, kSelf);
+    EXPECT_EQ(object.session, kSession);
+    EXPECT_TRUE(object.owned);
+    EXPECT_FALSE(object.done());
+    EXPECT_EQ(object.holds, 1);
+    ids.insert(object.id);
+  }
+  EXPECT_EQ(ids.size(), 100u);
+  EXPECT_EQ(pool.in_use(), 100u);
+}
+
+TEST_F(Pool, FindsAnObjectByItsIdAndHoldsIt) {
+  Handle made = pool.MakeOwned(kSelf, kSession);
+  const ObjectId id = StateOf(made)->id;
+
+  Handle found = pool.FindOwned(id);
+
+  EXPECT_EQ(found.get(), made.get());
+  EXPECT_EQ(StateOf(made)->holds, 2);
+}
+
+TEST_F(Pool, UsesASlotAgainWithAHigherGeneration) {
+  Handle first = pool.MakeOwned(kSelf, kSession);
+  const ObjectId old_id = StateOf(first)->id;
+  StateOf(first)->Complete(Status::kReady, [&] {
+    const int value = 5;
+    StateOf(first)->CopySmall(&value, sizeof(value));
+  });
+
+  Free(std::move(first));
+  EXPECT_FALSE(pool.FindOwned(old_id));
+  Handle second = pool.MakeOwned(kSelf, kSession);
+
+  const ObjectState& object = *StateOf(second);
+  EXPECT_EQ(object.id.slot, old_id.slot);
+  EXPECT_GT(object.id.generation, old_id.generation);
+  EXPECT_FALSE(object.done());
+  EXPECT_EQ(object.data, nullptr);
+  EXPECT_EQ(object.size, 0u);
+  EXPECT_FALSE(pool.FindOwned(old_id)) << "an old id never names the new object";
+  EXPECT_TRUE(pool.FindOwned(object.id));
+}
+
+TEST_F(Pool, FindsNothingForIdsThatWereNeverGiven) {
+  EXPECT_FALSE(pool.FindOwned({kSelf, 0, 1}));
+  EXPECT_FALSE(pool.FindOwned({kSelf, 5'000'000, 1}));
+  EXPECT_FALSE(pool.FindOwned({kSelf, 0xffffffff, 1}));
+  EXPECT_FALSE(pool.FindBorrowed({Rank(1), 0, 1}));
+}
+
+TEST_F(Pool, GrowsPastOneChunkAndKeepsRecordsInPlace) {
+  std::vector<Handle> handles;
+  std::vector<ObjectState*> places;
+  for (int i = 0; i < 10'000; ++i) {
+    handles.push_back(pool.MakeOwned(kSelf, kSession));
+    places.push_back(StateOf(handles.back()));
+  }
+  for (std::size_t i = 0; i < handles.size(); ++i) EXPECT_EQ(StateOf(pool.FindOwned(places[i]->id)), places[i]);
+  EXPECT_EQ(pool.Snapshot().size(), 10'000u);
+}
+
+TEST_F(Pool, HandsWhatTheObjectHeldToTheTrash) {
+  Handle contained = pool.MakeOwned(kSelf, kSession);
+  Handle handle = pool.MakeOwned(kSelf, kSession);
+  ObjectState& object = *StateOf(handle);
+  auto live = std::make_shared<const int>(1);
+  object.live = live;
+  object.heap = std::make_shared<std::byte[]>(8);
+  object.contained.push_back(contained);
+  object.error = MakeError(ErrorKind::kTask, "x");
+  handle.Reset();
+
+  ObjectPool::Trash trash;
+  {
+    std::lock_guard lock(object.Lock());
+    pool.Free(object, trash);
+  }
+
+  EXPECT_EQ(trash.live, live);
+  EXPECT_NE(trash.heap, nullptr);
+  ASSERT_EQ(trash.contained.size(), 1u);
+  EXPECT_EQ(trash.contained.front().get(), contained.get());
+  EXPECT_NE(trash.error, nullptr);
+  EXPECT_EQ(object.live, nullptr);
+  EXPECT_TRUE(object.contained.empty());
+}
+
+TEST_F(Pool, MakesABorrowedObjectOnceForEachId) {
+  const ObjectId id{Rank(1), 42, 9};
+
+  Handle first = pool.FindOrMakeBorrowed(id, kSession);
+  Handle second = pool.FindOrMakeBorrowed(id, kSession);
+  Handle other = pool.FindOrMakeBorrowed({Rank(1), 42, 10}, kSession);
+
+  EXPECT_EQ(first.get(), second.get());
+  EXPECT_NE(first.get(), other.get());
+  EXPECT_FALSE(StateOf(first)->owned);
+  EXPECT_NE(StateOf(first)->borrower_side, nullptr);
+  EXPECT_EQ(pool.FindBorrowed(id).get(), first.get());
+  EXPECT_FALSE(pool.FindOwned(id)) << "borrowed objects are no objects of this rank's slots";
+}
+
+TEST_F(Pool, GivesABorrowedObjectBackOnlyWhenNothingHoldsIt) {
+  const ObjectId id{Rank(1), 42, 9};
+  Handle handle = pool.FindOrMakeBorrowed(id, kSession);
+  ObjectState& object = *StateOf(handle);
+  ObjectPool::Trash trash;
+
+  EXPECT_FALSE(pool.TryFreeBorrowed(object, id, trash));
+  handle.Reset();
+  EXPECT_FALSE(pool.TryFreeBorrowed(object, {Rank(1), 42, 8}, trash)) << "another id's late release";
+  EXPECT_TRUE(pool.TryFreeBorrowed(object, id, trash));
+  EXPECT_FALSE(pool.TryFreeBorrowed(object, id, trash));
+
+  EXPECT_FALSE(pool.FindBorrowed(id));
+  EXPECT_EQ(pool.in_use(), 0u);
+}
+
+TEST_F(Pool, SnapshotHoldsWhatIsInUse) {
+  Handle kept = pool.MakeOwned(kSelf, kSession);
+  Free(pool.MakeOwned(kSelf, kSession));
+  Handle borrowed = pool.FindOrMakeBorrowed({Rank(1), 1, 1}, kSession);
+
+  const std::vector<Handle> all = pool.Snapshot();
+
+  EXPECT_EQ(all.size(), 2u);
+  EXPECT_EQ(StateOf(kept)->holds, 2);
+}
+
+TEST_F(Pool, ServesManyThreads) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 2000; ++i) {
+        Handle own = pool.MakeOwned(kSelf, kSession);
+        EXPECT_EQ(pool.FindOwned(StateOf(own)->id).get(), own.get());
+        const ObjectId id{Rank(t), static_cast<std::uint32_t>(i % 16), 1};
+        Handle borrowed = pool.FindOrMakeBorrowed(id, kSession);
+        ObjectState& state = *StateOf(borrowed);
+        borrowed.Reset();
+        ObjectPool::Trash trash;
+        EXPECT_TRUE(pool.TryFreeBorrowed(state, id, trash));
+        Free(std::move(own));
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+
+  EXPECT_EQ(pool.in_use(), 0u);
+}
+
+}  // namespace
+}  // namespace manta::object

@@ -1,0 +1,134 @@
+#include "core/object/object_state.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace manta::object {
+namespace {
+
+struct Recorder : ObjectWaiter {
+  Recorder(std::vector<std::string>& log, std::string name) : log(log), name(std::move(name)) {}
+  void ObjectDone(ObjectState& object) override {
+    log.push_back(name + (object.status.load() == Status::kReady ? " ready" : " failed"));
+  }
+  std::vector<std::string>& log;
+  std::string name;
+};
+
+struct Waiters : ::testing::Test {
+  ObjectState object;
+  std::vector<std::string> log;
+  Recorder first{log, "first"}, second{log, "second"}, third{log, "third"};
+};
+
+TEST_F(Waiters, AreToldOnceInTheOrderInWhichTheyCame) {
+  for (Recorder* one : {&first, &second, &third}) EXPECT_TRUE(object.AddWaiter(*one));
+
+  EXPECT_TRUE(object.Complete(Status::kReady, [] {}));
+  EXPECT_FALSE(object.Complete(Status::kFailed, [] { FAIL() << "it is done already"; }));
+
+  EXPECT_EQ(log, (std::vector<std::string>{"first ready", "second ready", "third ready"}));
+  EXPECT_EQ(object.status.load(), Status::kReady);
+}
+
+TEST_F(Waiters, AreNotToldOfAnObjectThatWasDoneBefore) {
+  object.Complete(Status::kFailed, [] {});
+
+  EXPECT_FALSE(object.AddWaiter(first));
+  EXPECT_FALSE(object.RemoveWaiter(first));
+
+  EXPECT_TRUE(log.empty());
+}
+
+TEST_F(Waiters, AreNotToldAfterTheyWereRemoved) {
+  for (Recorder* removed : {&first, &second, &third}) {
+    ObjectState one;
+    log.clear();
+    for (Recorder* waiter : {&first, &second, &third}) one.AddWaiter(*waiter);
+
+    EXPECT_TRUE(one.RemoveWaiter(*removed));
+    one.Complete(Status::kReady, [] {});
+
+    EXPECT_EQ(log.size(), 2u);
+    for (const std::string& line : log) EXPECT_NE(line, removed->name + " ready");
+  }
+}
+
+TEST_F(Waiters, CanBeAllRemovedAndComeAgain) {
+  object.AddWaiter(first);
+  object.AddWaiter(second);
+  EXPECT_TRUE(object.RemoveWaiter(first));
+  EXPECT_TRUE(object.RemoveWaiter(second));
+  EXPECT_EQ(object.waiters, nullptr);
+  object.AddWaiter(first);
+
+  object.Complete(Status::kFailed, [] {});
+
+  EXPECT_EQ(log, std::vector<std::string>{"first failed"});
+}
+
+TEST_F(Waiters, SeeTheValueThatFillSet) {
+  struct Reads : ObjectWaiter {
+    void ObjectDone(ObjectState& object) override { std::memcpy(&seen, object.data, object.size); }
+    int seen = 0;
+  } reads;
+  object.AddWaiter(reads);
+  const int value = 201;
+
+  object.Complete(Status::kReady, [&] { object.CopySmall(&value, sizeof(value)); });
+
+  EXPECT_EQ(reads.seen, 201);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(object.data) % 16, 0u);
+}
+
+TEST_F(Waiters, MayBeDestroyedWhenTheyAreTold) {
+  struct Leaves final : ObjectWaiter {
+    explicit Leaves(int& told) : told(told) {}
+    void ObjectDone(ObjectState&) override {
+      ++told;
+      delete this;
+    }
+    int& told;
+  };
+  int told = 0;
+  for (int i = 0; i < 3; ++i) object.AddWaiter(*new Leaves(told));
+
+  object.Complete(Status::kReady, [] {});
+
+  EXPECT_EQ(told, 3);
+}
+
+TEST_F(Waiters, OfManyThreadsAreEachToldOrRemovedOnce) {
+  struct Counts : ObjectWaiter {
+    void ObjectDone(ObjectState&) override { told.fetch_add(1); }
+    std::atomic<int> told{0};
+  };
+  for (int round = 0; round < 200; ++round) {
+    ObjectState one;
+    std::vector<std::thread> threads;
+    std::atomic<int> wrong{0};
+    Counts counts[3];
+    for (Counts& mine : counts) {
+      threads.emplace_back([&] {
+        if (!one.AddWaiter(mine)) return;
+        if (one.RemoveWaiter(mine)) {
+          if (mine.told != 0) ++wrong;
+          return;
+        }
+        while (mine.told == 0) std::this_thread::yield();
+        if (mine.told != 1) ++wrong;
+      });
+    }
+    threads.emplace_back([&] { one.Complete(Status::kReady, [] {}); });
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0);
+  }
+}
+
+}  // namespace
+}  // namespace manta::object

@@ -1,0 +1,235 @@
+// The protocol of core/node/object_entry.hpp, step by step, in every interleaving: an owner that retires an object, uses
+// its entry for a second one and retires that; two readers that pin one of the objects, read its bytes and unpin, and may
+// die at any step. Wrong is a reader that sees other bytes than its object's, and an entry that never becomes free.
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tests/models/explorer.hpp"
+
+namespace manta::models {
+namespace {
+
+constexpr int kReaders = 2;
+constexpr std::uint8_t kObjects = 2;  // that the entry holds, one after the other, numbered from 1
+enum Variable : std::uint8_t { kState, kId, kBytes, kPins0, kPins1, kVariables };
+enum StateValue : std::uint8_t { kFree, kSealed, kRetired };
+
+/// Ways to get it wrong.
+struct Variant {
+  bool pins_before_looking = true;
+  bool pin_is_locked = true;      // else a plain load and store
+  bool retires_with_fence = true; // else a plain store
+  bool looks_at_pins = true;
+  bool compares_id = true;
+  bool drops_only_pins_of_dead = true;
+  bool drops_pins = true;
+};
+
+enum ReaderStep : std::uint8_t { kLookFirst, kPin, kLook, kCompare, kReadOnce, kReadAgain, kUnpin, kGone, kDead };
+enum OwnerStep : std::uint8_t { kRetire, kScan0, kScan1, kReclaim, kWriteId, kWriteBytes, kSeal, kWaits, kFinished };
+
+struct State {
+  std::array<std::uint8_t, kVariables> memory{kSealed, 1, 1, 0, 0};
+  std::array<std::uint8_t, kReaders> reader_step{};
+  std::array<StoreBuffer, kReaders> reader_buffer;
+  std::uint8_t owner_step = kRetire;
+  std::uint8_t object = 1;  // the one in the entry now
+  StoreBuffer owner_buffer;
+  bool read_wrong_bytes = false;
+  auto operator<=>(const State&) const = default;
+};
+
+constexpr std::uint8_t PinsOf(int reader) { return static_cast<std::uint8_t>(kPins0 + reader); }
+
+class Model {
+ public:
+  /// `expected`: the object that each reader is after.
+  Model(Variant variant, std::array<std::uint8_t, kReaders> expected) : variant_(variant), expected_(expected) {}
+
+  Exploration Run() const {
+    State initial;
+    initial.reader_step.fill(variant_.pins_before_looking ? kPin : kLookFirst);
+    return Explore(
+        initial, [this](const State& s) { return Moves(s); },
+        [](const State& s, bool is_last) -> std::string {
+          if (s.read_wrong_bytes) return "wrong bytes";
+          return is_last && s.owner_step != kFinished ? "never free" : "";
+        });
+  }
+
+ private:
+  std::vector<Move<State>> Moves(const State& s) const {
+    std::vector<Move<State>> moves;
+    for (int i = 0; i < kReaders; ++i) {
+      const std::string who = "reader " + std::to_string(i);
+      if (!s.reader_buffer[i].empty()) {
+        moves.push_back({who + " drains", s});
+        moves.back().next.reader_buffer[i].DrainOne(moves.back().next.memory);
+      }
+      State next = s;
+      if (const char* what = StepReader(next, i)) {
+        moves.push_back({who + what, next});
+        moves.push_back({who + " dies", s});
+        moves.back().next.reader_step[i] = kDead;
+      }
+    }
+    if (!s.owner_buffer.empty()) {
+      moves.push_back({"owner drains", s});
+      moves.back().next.owner_buffer.DrainOne(moves.back().next.memory);
+    }
+    State next = s;
+    if (const char* what = StepOwner(next)) moves.push_back({std::string("owner") + what, next});
+    return moves;
+  }
+
+  /// One step; null when there is none (gone, or it waits for its buffer).
+  const char* StepReader(State& s, int i) const {
+    std::uint8_t& step = s.reader_step[i];
+    StoreBuffer& buffer = s.reader_buffer[i];
+    switch (step) {
+      case kLookFirst:  // the wrong order
+        step = buffer.Load(s.memory, kState) == kSealed ? kPin : kGone;
+        return " looks at the state";
+      case kPin:
+        if (variant_.pin_is_locked) {
+          if (!buffer.empty()) return nullptr;
+          ++s.memory[PinsOf(i)];
+        } else {
+          buffer.Store(PinsOf(i), buffer.Load(s.memory, PinsOf(i)) + 1);
+        }
+        step = variant_.pins_before_looking ? kLook : kCompare;
+        return " pins";
+      case kLook:
+        step = buffer.Load(s.memory, kState) == kSealed ? kCompare : kUnpin;
+        return " looks at the state";
+      case kCompare:
+        step = !variant_.compares_id || buffer.Load(s.memory, kId) == expected_[i] ? kReadOnce : kUnpin;
+        return " compares the id";
+      case kReadOnce:
+      case kReadAgain:
+        s.read_wrong_bytes |= buffer.Load(s.memory, kBytes) != expected_[i];
+        ++step;
+        return " reads bytes";
+      case kUnpin:
+        if (variant_.pin_is_locked) {
+          if (!buffer.empty()) return nullptr;
+          --s.memory[PinsOf(i)];
+        } else {
+          buffer.Store(PinsOf(i), buffer.Load(s.memory, PinsOf(i)) - 1);
+        }
+        step = kGone;
+        return " unpins";
+      default:
+        return nullptr;
+    }
+  }
+
+  const char* StepOwner(State& s) const {
+    std::uint8_t& step = s.owner_step;
+    StoreBuffer& buffer = s.owner_buffer;
+    switch (step) {
+      case kRetire:
+        if (variant_.retires_with_fence) {
+          if (!buffer.empty()) return nullptr;
+          s.memory[kState] = kRetired;
+        } else {
+          buffer.Store(kState, kRetired);
+        }
+        step = variant_.looks_at_pins ? kScan0 : kReclaim;
+        return " retires";
+      case kScan0:
+        step = buffer.Load(s.memory, kPins0) == 0 ? kScan1 : kWaits;
+        return " looks at pins 0";
+      case kScan1:
+        step = buffer.Load(s.memory, kPins1) == 0 ? kReclaim : kWaits;
+        return " looks at pins 1";
+      case kWaits: {
+        // Drops what dead readers left, if any; else tries again, once that can make a difference.
+        bool may_change = s.memory[kPins0] == 0 && s.memory[kPins1] == 0;
+        for (int i = 0; i < kReaders; ++i) {
+          const bool dead = s.reader_step[i] == kDead && s.reader_buffer[i].empty();
+          if (!variant_.drops_pins || s.memory[PinsOf(i)] == 0 || (variant_.drops_only_pins_of_dead && !dead)) continue;
+          s.memory[PinsOf(i)] = 0;
+          may_change = true;
+        }
+        if (!may_change) return nullptr;
+        step = kScan0;
+        return " drops pins of the dead and tries again";
+      }
+      case kReclaim:
+        buffer.Store(kState, kFree);
+        ++s.object;
+        step = s.object > kObjects ? kFinished : kWriteId;
+        return " reclaims";
+      case kWriteId:
+        buffer.Store(kId, s.object);
+        step = kWriteBytes;
+        return " writes an id";
+      case kWriteBytes:
+        buffer.Store(kBytes, s.object);
+        step = kSeal;
+        return " writes bytes";
+      case kSeal:
+        buffer.Store(kState, kSealed);  // release: stores drain in order
+        step = kRetire;
+        return " seals";
+      default:
+        return nullptr;
+    }
+  }
+
+  const Variant variant_;
+  const std::array<std::uint8_t, kReaders> expected_;
+};
+
+constexpr std::array<std::array<std::uint8_t, kReaders>, 3> kExpectations{{{1, 1}, {1, 2}, {2, 2}}};
+
+std::string FaultOf(Variant variant) {
+  for (const auto& expected : kExpectations)
+    if (const Exploration result = Model(variant, expected).Run(); !result.fault.empty()) return result.fault;
+  return "";
+}
+
+TEST(PinModel, NeverReusesWhatIsReadAndAlwaysFreesWhatIsNot) {
+  for (const auto& expected : kExpectations) {
+    const Exploration result = Model({}, expected).Run();
+
+    EXPECT_EQ(result.fault, "") << result.trace;
+    EXPECT_GT(result.states, 1000u);
+  }
+}
+
+TEST(PinModel, FindsTheFaultWhenTheReaderLooksBeforeItPins) {
+  EXPECT_EQ(FaultOf({.pins_before_looking = false}), "wrong bytes");
+}
+
+TEST(PinModel, FindsTheFaultWhenThePinIsAPlainStore) {
+  EXPECT_EQ(FaultOf({.pin_is_locked = false}), "wrong bytes");
+}
+
+TEST(PinModel, FindsTheFaultWhenRetiringIsAPlainStore) {
+  EXPECT_EQ(FaultOf({.retires_with_fence = false}), "wrong bytes");
+}
+
+TEST(PinModel, FindsTheFaultWhenTheOwnerDoesNotLookAtPins) {
+  EXPECT_EQ(FaultOf({.looks_at_pins = false}), "wrong bytes");
+}
+
+TEST(PinModel, FindsTheFaultWhenTheReaderDoesNotCompareIds) {
+  EXPECT_EQ(FaultOf({.compares_id = false}), "wrong bytes");
+}
+
+TEST(PinModel, FindsTheFaultWhenPinsOfTheLivingAreDropped) {
+  EXPECT_EQ(FaultOf({.drops_only_pins_of_dead = false}), "wrong bytes");
+}
+
+TEST(PinModel, FindsTheLeakWhenPinsOfTheDeadAreKept) { EXPECT_EQ(FaultOf({.drops_pins = false}), "never free"); }
+
+}  // namespace
+}  // namespace manta::models

@@ -1,0 +1,65 @@
+// Tasks of one shape start in the order of their submission, so that the longest may be submitted first. Runs with one
+// executor a rank.
+
+#include <gtest/gtest.h>
+#include <manta/manta.hpp>
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/mpi/api/support.hpp"
+
+namespace {
+
+void NoteStart(const std::string& journal, int index) {
+  api_test::Note(journal, std::to_string(manta::ThisRank()) + ' ' + std::to_string(index));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+TEST(Order, OfStartsIsThatOfSubmissions) {
+  api_test::Gate gate;
+  api_test::Journal journal;
+  std::vector<manta::ObjectRef<void>> refs;
+  // All wait behind tasks that hold every executor, so that none starts before the last was submitted.
+  std::vector<manta::ObjectRef<int>> busy;
+  for (int rank = 0; rank < manta::NumRanks(); ++rank)
+    busy.push_back(manta::Task(api_test::ValueBehindGate).SetRank(rank).Remote(gate.path(), 0));
+
+  for (int i = 0; i < 60; ++i) refs.push_back(manta::Task(NoteStart).Remote(journal.path(), i));
+  gate.Open();
+  manta::Get(refs);
+
+  std::map<int, std::vector<int>> by_rank;
+  for (const auto& line : journal.Lines()) {
+    int rank = -1, index = -1;
+    std::istringstream(line) >> rank >> index;
+    by_rank[rank].push_back(index);
+  }
+  std::size_t all = 0;
+  for (const auto& [rank, indices] : by_rank) {
+    all += indices.size();
+    EXPECT_TRUE(std::is_sorted(indices.begin(), indices.end())) << "on rank " << rank << ": "
+                                                                << testing::PrintToString(indices);
+  }
+  EXPECT_EQ(all, 60u);
+}
+
+TEST(Order, OnAChosenRankIsExact) {
+  for (int rank = 0; rank < manta::NumRanks(); ++rank) {
+    api_test::Journal journal;
+    std::vector<manta::ObjectRef<void>> refs;
+    std::vector<std::string> expected;
+    for (int i = 0; i < 50; ++i) {
+      refs.push_back(manta::Task(NoteStart).SetRank(rank).Remote(journal.path(), i));
+      expected.push_back(std::to_string(rank) + ' ' + std::to_string(i));
+    }
+    manta::Get(refs);
+
+    EXPECT_EQ(journal.Lines(), expected);
+  }
+}
+
+}  // namespace

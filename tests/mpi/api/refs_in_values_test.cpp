@@ -1,0 +1,134 @@
+// Refs inside other values: they stay refs, and keep their objects alive wherever they are.
+
+#include <gtest/gtest.h>
+#include <manta/manta.hpp>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace refs_in_values_test {
+
+using manta::ObjectRef;
+
+/// A user's struct that holds refs.
+struct Batch {
+  std::string name;
+  ObjectRef<std::string> text;
+  std::vector<ObjectRef<int>> numbers;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(name, text, numbers);
+  }
+};
+
+namespace {
+
+const std::string kLong(10'000, 'z');
+
+int SumOfRefs(std::vector<ObjectRef<int>> refs) {
+  int sum = 0;
+  for (const auto& ref : refs) sum += *manta::Get(ref);
+  return sum;
+}
+
+TEST(RefsInValues, InAVectorStayRefs) {
+  const std::vector refs{manta::Put(1), manta::Put(2), manta::Task([] { return 3; }).Remote()};
+
+  for (int rank = 0; rank < manta::NumRanks(); ++rank)
+    EXPECT_EQ(*manta::Get(manta::Task(SumOfRefs).SetRank(rank).Remote(refs)), 6);
+}
+
+TEST(RefsInValues, InMapsAndPairsAndOptionals) {
+  const std::map<std::string, std::pair<ObjectRef<int>, std::optional<ObjectRef<std::string>>>> table{
+      {"a", {manta::Put(1), std::nullopt}}, {"b", {manta::Put(2), manta::Put(kLong)}}};
+
+  const auto sum = manta::Task([](const decltype(table)& there) {
+                     int total = 0;
+                     for (const auto& [key, value] : there)
+                       total += *manta::Get(value.first) +
+                                (value.second ? static_cast<int>(manta::Get(*value.second)->size()) : 0);
+                     return total;
+                   }).SetRank(manta::NumRanks() - 1).Remote(table);
+
+  EXPECT_EQ(*manta::Get(sum), 3 + 10'000);
+}
+
+Batch MakeBatch(const std::string& name) {
+  return {name, manta::Put(kLong + name), {manta::Put(1), manta::Task([] { return 2; }).Remote()}};
+}
+std::string ReadBatch(const Batch& batch) {
+  return batch.name + std::to_string(manta::Get(batch.text)->size()) + '/' + std::to_string(SumOfRefs(batch.numbers));
+}
+
+TEST(RefsInValues, InStructsGoThereAndBack) {
+  for (int rank = 0; rank < manta::NumRanks(); ++rank) {
+    const auto made = manta::Task(MakeBatch).SetRank(rank).Remote("b");
+
+    EXPECT_EQ(ReadBatch(*manta::Get(made)), "b10001/3");
+    EXPECT_EQ(*manta::Get(manta::Task(ReadBatch).SetRank((rank + 1) % manta::NumRanks()).Remote(made)), "b10001/3");
+  }
+}
+
+TEST(RefsInValues, KeepTheirObjectsAliveAlone) {
+  auto inner = manta::Put(kLong);
+  auto outer = manta::Put(std::vector{std::move(inner)});
+
+  const auto read = manta::Task([](manta::ObjectRef<std::vector<ObjectRef<std::string>>> ref) {
+                      return *manta::Get(manta::Get(ref)->front());
+                    }).SetRank(manta::NumRanks() - 1).Remote(outer);
+  outer = {};
+
+  EXPECT_EQ(*manta::Get(read), kLong);
+}
+
+TEST(RefsInValues, OfATaskThatIsOverStayGood) {
+  const auto refs = manta::Take(manta::Task([] {
+                                  std::vector<ObjectRef<std::string>> made;
+                                  for (int i = 0; i < 10; ++i) made.push_back(manta::Put(kLong + std::to_string(i)));
+                                  return made;
+                                }).SetRank(manta::NumRanks() - 1).Remote());
+
+  for (std::size_t i = 0; i < refs.size(); ++i) EXPECT_EQ(*manta::Get(refs[i]), kLong + std::to_string(i));
+}
+
+TEST(RefsInValues, OfPendingTasksMayTravelBeforeTheyAreReady) {
+  auto pending = manta::Task([](int k) { return k; }).Remote(1);
+  for (int i = 0; i < 50; ++i) pending = manta::Task([](int k) { return k + 1; }).Remote(pending);
+
+  EXPECT_EQ(*manta::Get(manta::Task(SumOfRefs).SetRank(manta::NumRanks() - 1).Remote(std::vector{pending, pending})), 102);
+}
+
+TEST(NestedRefs, NeverFlatten) {
+  const ObjectRef<ObjectRef<int>> twice = manta::Put(manta::Put(5));
+
+  EXPECT_EQ(*manta::Get(*manta::Get(twice)), 5);
+}
+
+TEST(NestedRefs, AreWhatATaskThatReturnsARefGives) {
+  const ObjectRef<ObjectRef<std::string>> twice =
+      manta::Task([] { return manta::Task([] { return kLong; }).Remote(); }).SetRank(manta::NumRanks() - 1).Remote();
+
+  EXPECT_EQ(*manta::Get(*manta::Get(twice)), kLong);
+}
+
+TEST(NestedRefs, ArePassedAsTheyAre) {
+  const auto read = manta::Task([](ObjectRef<ObjectRef<int>> ref) { return *manta::Get(*manta::Get(ref)); })
+                        .SetRank(manta::NumRanks() - 1)
+                        .Remote(manta::Put(manta::Put(6)));
+
+  EXPECT_EQ(*manta::Get(read), 6);
+}
+
+TEST(NestedRefs, ResolveByOneLevelForAParameterThatIsARef) {
+  const auto read = manta::Task([](ObjectRef<int> ref) { return *manta::Get(ref); })
+                        .SetRank(manta::NumRanks() - 1)
+                        .Remote(manta::Put(manta::Put(7)));
+
+  EXPECT_EQ(*manta::Get(read), 7);
+}
+
+}  // namespace
+}  // namespace refs_in_values_test

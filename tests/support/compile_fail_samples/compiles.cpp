@@ -1,0 +1,1 @@
+// Compiles, so a test that expects an error must fail.
