@@ -2,6 +2,8 @@
 
 #include <manta/error.hpp>
 
+#include <utility>
+
 #include "core/base/check.hpp"
 
 namespace manta::object {
@@ -105,8 +107,15 @@ bool ObjectPool::TryFreeBorrowed(ObjectState& object, const ObjectId& id, Trash&
   std::lock_guard object_lock(object.Lock());
   // relaxed: a new hold is made under the shard's lock only.
   if (!object.in_use || object.owned || object.id != id || object.holds.load(std::memory_order_relaxed) != 0) return false;
-  const BorrowerSide& side = *object.borrower_side;
-  if (object.is_cached || (side.received != 0 && !side.confirmed)) return false;
+  BorrowerSide& side = *object.borrower_side;
+  if (side.via_pending) return false;
+  if (object.is_cached) {
+    // The bytes stay for later tasks, as a copy that the owner knows of; our hold on the object does not.
+    trash.received = std::exchange(side.received, 0);
+    side.confirmed = false;
+    return false;
+  }
+  trash.received = side.received;
   shard.objects.erase(id);
   Free(object, trash);
   return true;

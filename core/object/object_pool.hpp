@@ -35,6 +35,7 @@ class ObjectPool {
     std::vector<Handle> contained;
     ErrorPtr error;
     std::unique_ptr<BorrowerSide> borrower_side;
+    std::uint32_t received = 0;  // refs to give back to the owner, also where the record stays as a cached copy
     std::optional<wire::Location> location;
     bool pinned = false;
   };

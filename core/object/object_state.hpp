@@ -55,6 +55,7 @@ struct OwnerSide {
 struct BorrowerSide {
   std::uint32_t received = 0;   // refs that the owner has counted, or will when our BorrowVia arrives
   bool confirmed = false;       // the owner has counted us at least once
+  bool via_pending = false;     // a BorrowVia is under way: its confirmation must find this record
   bool queried = false;
   std::vector<Handle> guards;   // what keeps the object alive until the owner has confirmed us
   std::vector<Rank> transits;   // who keeps a hold for us until then

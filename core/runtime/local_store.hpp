@@ -32,6 +32,9 @@ class LocalStore {
       if (auto offset = heap_.Allocate(size_bytes)) return *offset;
       Reclaim();
     }
+    ThrowNoRoom(size_bytes);
+  }
+  [[noreturn]] void ThrowNoRoom(std::uint64_t size_bytes) const {
     const std::uint64_t free = heap_.FreeBytesOnNode();
     throw OutOfMemoryError("the node's object store has no room for " + std::to_string(size_bytes) + " bytes: " +
                                std::to_string(free) + " of " + std::to_string(total_) +

@@ -64,8 +64,9 @@ Handle ObjectPlane::ReceiveRef(const ObjectId& id, Rank from, bool answer_transi
     } else if (side.confirmed) {
       answer = answer_transit;
     } else {
-      tell_owner = side.received == 0;
-      if (tell_owner) side.received = 1;
+      tell_owner = !side.via_pending;
+      if (tell_owner) ++side.received;
+      side.via_pending = true;
       if (answer_transit) side.transits.push_back(from);
     }
   }
@@ -85,8 +86,9 @@ Handle ObjectPlane::AdoptRef(const ObjectId& id, bool is_actor, const Handle& gu
     object.is_actor = object.is_actor || is_actor;
     object::BorrowerSide& side = *object.borrower_side;
     if (!side.confirmed) {
-      tell_owner = side.received == 0;
-      if (tell_owner) side.received = 1;
+      tell_owner = !side.via_pending;
+      if (tell_owner) ++side.received;
+      side.via_pending = true;
       if (guard) side.guards.push_back(guard);
       if (unconfirmed != nullptr) unconfirmed->push_back(held);
     }
@@ -98,7 +100,7 @@ Handle ObjectPlane::AdoptRef(const ObjectId& id, bool is_actor, const Handle& gu
 bool ObjectPlane::IsConfirmed(ObjectState& object) {
   if (object.owned) return true;
   std::lock_guard lock(object.Lock());
-  return !object.in_use || object.borrower_side->confirmed || object.borrower_side->received == 0;
+  return !object.in_use || object.borrower_side->confirmed || !object.borrower_side->via_pending;
 }
 
 void ObjectPlane::On(Rank from, const wire::BorrowVia& message) {
@@ -120,6 +122,7 @@ void ObjectPlane::On(Rank, const wire::BorrowConfirmed& message) {
   {
     std::lock_guard lock(object.Lock());
     object.borrower_side->confirmed = true;
+    object.borrower_side->via_pending = false;
     guards.swap(object.borrower_side->guards);
     transits.swap(object.borrower_side->transits);
   }
@@ -185,9 +188,9 @@ void ObjectPlane::TryFreeOwned(ObjectState& object) {
 
 void ObjectPlane::TryFreeBorrowed(ObjectState& object, const ObjectId& id) {
   object::ObjectPool::Trash trash;
-  if (!pool_.TryFreeBorrowed(object, id, trash)) return;
-  if (trash.borrower_side->received != 0) router_.Send(id.owner, wire::BorrowDrop{id, trash.borrower_side->received});
-  FreeValue(trash, id, false);
+  const bool freed = pool_.TryFreeBorrowed(object, id, trash);
+  if (trash.received != 0) router_.Send(id.owner, wire::BorrowDrop{id, trash.received});
+  if (freed) FreeValue(trash, id, false);
 }
 
 void ObjectPlane::FreeValue(object::ObjectPool::Trash& trash, const ObjectId&, bool owned) {

@@ -32,12 +32,13 @@ void ObjectPlane::RoundTrip(const TypeOps& ops, std::shared_ptr<const void>& obj
 Handle ObjectPlane::PutOwned(const TypeOps& ops, std::shared_ptr<const void> live) {
   Counters::Add(counters_.puts);
   if (options_.check_serialize) RoundTrip(ops, live);
+  const std::size_t size = ops.measure(live.get());
+  if (size > store_.total_bytes()) store_.ThrowNoRoom(size);
   Handle handle = MakePending();
   ObjectState& object = *object::StateOf(handle);
-  // What is large is sealed at once where peers may read it; alone it stays as it is until somebody asks.
-  const std::size_t size = options_.node_has_peers || options_.node_of.size() > 1 ? ops.measure(live.get()) : 0;
   CompleteLive(object, ops, std::move(live));
-  if (size > options_.inline_bytes) {
+  // What is large is sealed at once where peers may read it; alone it stays as it is until somebody asks.
+  if (size > options_.inline_bytes && options_.node_of.size() > 1) {
     MakeBytes(object);
     std::shared_ptr<const void> sealed;
     std::lock_guard lock(object.Lock());

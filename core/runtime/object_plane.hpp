@@ -51,7 +51,6 @@ class ObjectPlane {
     std::vector<NodeId> node_of;  // by rank
     std::uint64_t inline_bytes = 2048;
     bool check_serialize = false;
-    bool node_has_peers = false;
   };
   ObjectPlane(Options options, object::ObjectPool& pool, Router& router, LocalStore& store, RmaReads* rma, Counters& counters,
               ObjectEvents& events);

@@ -59,7 +59,6 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
   object_options.node_of = info_.node_of;
   object_options.inline_bytes = info_.settings.inline_bytes;
   object_options.check_serialize = info_.settings.check_serialize;
-  object_options.node_has_peers = blocks.size() > 1;
   objects_ = std::make_unique<ObjectPlane>(object_options, Pool(), *router_, *parts_.store, parts_.rma, counters_, *this);
   TaskPlane::Options task_options;
   task_options.self = info_.self;
@@ -181,7 +180,8 @@ void RankRuntime::Housekeeping() {
 }
 
 void RankRuntime::WatchForHang(std::int64_t now_ns) {
-  const std::uint64_t finished = counters_.tasks_executed.load(std::memory_order_relaxed);
+  const std::uint64_t finished = counters_.tasks_executed.load(std::memory_order_relaxed) +
+                                 counters_.actor_tasks_executed.load(std::memory_order_relaxed);
   if (finished != last_finished_ || last_progress_ns_ == 0 || tasks_->pending() == 0) {
     last_finished_ = finished;
     last_progress_ns_ = now_ns;
@@ -337,32 +337,23 @@ void RankRuntime::On(Rank, const wire::SessionEnded& message) {
 }
 
 bool RankRuntime::JoinThreads(std::int64_t grace_ns) {
-  // Tasks that run may take long; the joins have no time limit of their own.
-  struct Joined {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool done = false;
-  };
-  auto joined = std::make_shared<Joined>();
-  std::thread joiner([this, joined] {
-    executors_->Stop();
-    leased_->Stop();
-    actors_->DestroyAll();
-    lanes_->Stop();
-    std::lock_guard lock(joined->mutex);
-    joined->done = true;
-    joined->changed.notify_all();
-  });
-  std::unique_lock lock(joined->mutex);
-  if (grace_ns < 0) {
-    joined->changed.wait(lock, [&] { return joined->done; });
-  } else if (!joined->changed.wait_for(lock, std::chrono::nanoseconds(grace_ns), [&] { return joined->done; })) {
-    lock.unlock();
-    joiner.detach();
-    return false;
+  // Tasks that run may take long, and joins have no time limit of their own: a thread of its own joins.
+  if (joined_ == nullptr) {
+    joined_ = std::make_shared<Joined>();
+    std::thread([this, joined = joined_] {
+      executors_->Stop();
+      leased_->Stop();
+      actors_->DestroyAll();
+      lanes_->Stop();
+      std::lock_guard lock(joined->mutex);
+      joined->done = true;
+      joined->changed.notify_all();
+    }).detach();
   }
-  lock.unlock();
-  joiner.join();
+  std::unique_lock lock(joined_->mutex);
+  auto done = [this] { return joined_->done; };
+  if (grace_ns >= 0) return joined_->changed.wait_for(lock, std::chrono::nanoseconds(grace_ns), done);
+  joined_->changed.wait(lock, done);
   return true;
 }
 

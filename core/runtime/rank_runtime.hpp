@@ -38,8 +38,10 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
   /// Other ranks: blocks until rank 0 ends the session.
   void WaitForEnd();
   /// Waits for running tasks and ends the threads. False when that took longer than `grace_ns` (negative: no limit); then nothing may be
-  /// destroyed any more.
+  /// destroyed, but it may be tried again.
   bool JoinThreads(std::int64_t grace_ns);
+  /// Nobody polls from now on.
+  void StopPolling() { progress_->Stop(); }
   /// Polls until all that was sent has left.
   void Flush();
   /// Tells the other ranks that the job ends now. Any thread, also a signal's helper.
@@ -103,6 +105,12 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
   std::unique_ptr<Queries<std::vector<std::uint64_t>>> stats_queries_;
   std::unique_ptr<Queries<std::vector<std::pair<std::string, double>>>> available_queries_;
 
+  struct Joined {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool done = false;  // guarded by mutex
+  };
+  std::shared_ptr<Joined> joined_;    // set by the first JoinThreads; the thread that joins has it too
   std::mutex end_mutex_;
   std::condition_variable end_changed_;
   bool end_asked_ = false;            // guarded by end_mutex_

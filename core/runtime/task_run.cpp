@@ -102,7 +102,7 @@ bool TaskPlane::TryRunInPlace(ObjectState& object) {
 
 void TaskPlane::Finish(TaskPtr task, RunContext& run, RunResult&& result) {
   TaskRecord& record = *task;
-  Counters::Add(parts_.counters.tasks_executed);
+  Counters::Add(record.kind == task::TaskKind::kTask ? parts_.counters.tasks_executed : parts_.counters.actor_tasks_executed);
   const wire::Lease lease = record.kind == task::TaskKind::kTask ? std::exchange(record.lease, {}) : wire::Lease{};
   const wire::Outcome outcome = result.ok                                                     ? wire::Outcome::kOk
                                 : result.retry                                                ? wire::Outcome::kRetry

@@ -57,16 +57,15 @@ void BeginSession(const Settings& settings, const Config& config) {
   job.session->Start();
 }
 
-/// After the session's end was agreed: threads, messages, memory. `last`: the process ends, and may do so without stuck threads.
-void EndSessionHere(bool last) {
+/// After the session's end was agreed: threads, messages, memory. With a limit, a task that does not end leaves the session
+/// there, stuck, for the process to end without it.
+void EndSessionHere(std::int64_t grace_ns) {
   Job& job = TheJob();
-  if (!job.session->JoinThreads(last ? job.grace_ns : -1)) {
-    job.stuck = true;
-    return;
-  }
-  job.session->Flush();
-  job.session.reset();
-  job.process->CollectiveQuiesce();
+  job.stuck = !job.session->JoinThreads(grace_ns);
+  if (!job.stuck) job.session->Flush();
+  job.session->StopPolling();
+  if (!job.stuck) job.session.reset();
+  job.process->CollectiveQuiesce(job.stuck);
 }
 
 /// Ranks above 0: sessions until the driver's process ends; then this process does.
@@ -76,19 +75,18 @@ void EndSessionHere(bool last) {
     std::string text;
     int code = 0;
     if (job.process->CollectiveCommand(Process::Command::kExit, &text, &code) == Process::Command::kExit) break;
+    if (job.stuck) {  // another session begins: only when the old one's last task has ended
+      job.session->JoinThreads(-1);
+      job.session.reset();
+    }
     BeginSession(DeserializeSettings(text), config);
     job.session->WaitForEnd();
-    // Whether another session or the exit follows is not known here; a task that never ends must not keep the exit.
-    EndSessionHere(true);
-    if (job.stuck) break;
+    EndSessionHere(job.grace_ns);
   }
   launch::DisarmExitHandlers();
   std::fflush(stdout);
-  if (job.stuck) {
-    // Rank 0 waits for us in its own end: it learns by our leaving that there is nothing to wait for.
-    ::_exit(0);
-  }
-  job.process->CollectiveClose();
+  job.process->CollectiveClose(job.stuck);
+  if (job.stuck) ::_exit(0);
   std::exit(0);
 }
 
@@ -96,11 +94,10 @@ void EndProcess() {
   Job& job = TheJob();
   if (job.process == nullptr) return;
   launch::DisarmExitHandlers();
-  if (job.stuck) return;
   std::string none;
   int code = 0;
   job.process->CollectiveCommand(Process::Command::kExit, &none, &code);
-  job.process->CollectiveClose();
+  job.process->CollectiveClose(job.stuck);
   job.process.reset();
 }
 
@@ -109,7 +106,7 @@ void ShutdownSession(bool last) {
   if (job.session == nullptr) return;
   const std::uint64_t dropped = job.session->EndSession();
   if (dropped > 0) base::SayLine(std::to_string(dropped) + (dropped == 1 ? " task" : " tasks") + " dropped at Shutdown; Drain() finishes them first");
-  EndSessionHere(last);
+  EndSessionHere(last ? job.grace_ns : -1);
 }
 
 void OrderlyShutdown() {
@@ -198,11 +195,14 @@ int RunDriver(int& argc, char**& argv, const Config& config, const std::function
     launch::EndJobNow(launch::kExitException, reason, true);
   }
   ShutdownSession(true);
-  if (TheJob().stuck) {
-    base::SayLine("tasks still run after " + std::to_string(static_cast<double>(TheJob().grace_ns) * 1e-9) + " s; the job ends without them");
-    launch::EndJobNow(code, "the driver has returned", true);
-  }
+  const bool stuck = TheJob().stuck;
+  if (stuck)
+    base::SayLine("tasks still run after " + std::to_string(TheJob().grace_ns / 1'000'000) + " ms; the job ends without them");
   EndProcess();
+  if (stuck) {
+    std::fflush(stdout);
+    ::_exit(code);
+  }
   return code;
 }
 

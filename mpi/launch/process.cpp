@@ -250,7 +250,7 @@ void Process::DrainLeftovers() {
   while (mpi_->Poll(discard, 256) != 0 || (ring_ && (ring_->Poll(discard, 256) != 0 || ring_->MayHaveIncoming()))) {}
 }
 
-void Process::CollectiveQuiesce() {
+void Process::CollectiveQuiesce(bool stuck) {
   // All have stopped sending; what was sent on this node lies in the rings. (Messages by MPI that come later still carry their
   // session's number and are dropped by it.)
   MPI_Request request = MPI_REQUEST_NULL;
@@ -261,11 +261,15 @@ void Process::CollectiveQuiesce() {
     if (done == 0) std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
   DrainLeftovers();
-  store_->FreeAll();
+  if (!stuck) store_->FreeAll();
   world_.CollectiveBarrier();
 }
 
-void Process::CollectiveClose() {
+void Process::CollectiveClose(bool stuck) {
+  if (!is_set_up_ || world_.CollectiveMax(stuck ? 1 : 0) != 0) {
+    FinalizeOnly();
+    return;
+  }
   Discard discard;
   mpi_->CollectiveClose(discard);
   window_->CollectiveClose();

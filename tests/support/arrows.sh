@@ -2,7 +2,7 @@
 # arrows.sh [ROOT]: checks who includes whom. Prints a line for each include that points the wrong way; fails if any.
 #
 #   examples, libs, compat, tools -> public headers     launch -> mpi, gpu, core     mpi -> core     gpu -> core
-#   core: runtime -> worker, scheduling -> task, actor, object, topology -> node, wire -> ports -> base
+#   core: runtime -> worker, scheduling -> task, actor -> object, topology -> node, wire -> ports -> base
 #
 # Arrows point down only, so rooms of one level do not include each other. Internal files may include public headers;
 # public headers include public headers only. MPI's headers stay in mpi, examples and bench, CUDA's in gpu, examples and
@@ -20,7 +20,7 @@ grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"]' "${folders[@]}" \
   --include='*.hpp' --include='*.h' --include='*.cpp' --include='*.cc' --include='*.cu' --include='*.cuh' |
 awk '
 BEGIN {
-  split("base 0 ports 1 node 2 wire 2 task 3 actor 3 object 3 topology 3 worker 4 scheduling 4 runtime 5", list, " ")
+  split("base 0 ports 1 node 2 wire 2 object 3 topology 3 task 4 actor 4 worker 5 scheduling 5 runtime 6", list, " ")
   for (i = 1; i in list; i += 2) level[list[i]] = list[i + 1]
 }
 

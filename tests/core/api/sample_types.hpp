@@ -47,8 +47,14 @@ struct Unregistered : Shape {
   double Area() const override { return 0; }
 };
 
-struct Versioned {
+struct PlainWithSerialize {
   int value = 0;
+  template <class A>
+  void serialize(A&) { throw value; }
+};
+
+struct Versioned {
+  std::string value;
   std::uint32_t loaded_version = 0;
   template <class A>
   void save(A& archive, std::uint32_t) const { archive(value); }

@@ -5,13 +5,17 @@
 
 #include <cmath>
 #include <cstring>
+#include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -196,14 +200,22 @@ TEST(TypeOps, RefuseADerivedTypeThatWasNotRegistered) {
 }
 
 TEST(TypeOps, UseEveryFormOfSerializeThatCerealKnows) {
-  EXPECT_EQ(RoundTrip(Versioned{7})->value, 7);
-  EXPECT_EQ(RoundTrip(Versioned{7})->loaded_version, 3u);
+  EXPECT_EQ(RoundTrip(Versioned{"7"})->value, "7");
+  EXPECT_EQ(RoundTrip(Versioned{"7"})->loaded_version, 3u);
   EXPECT_EQ(RoundTrip(Hidden(8))->value(), 8);
   EXPECT_EQ(RoundTrip(SavesAndLoads{"in"})->text, "in saved loaded");
   EXPECT_EQ(RoundTrip(Outside{"a", 2})->count, 2);
   EXPECT_EQ(RoundTrip(Minimal{5})->value, 5);
   EXPECT_EQ(RoundTrip(Inherits(3, "base"))->name, "base");
   EXPECT_EQ(RoundTrip(Inherits(3, "base"))->own, "own 3");
+}
+
+TEST(TypeOps, TakePlainDataByItsBytesEvenWhereItHasASerializeFunction) {
+  static_assert(kPlainData<PlainWithSerialize>);
+  const PlainWithSerialize value{3};
+
+  EXPECT_EQ(OpsOf<PlainWithSerialize>().measure(&value), sizeof(value));
+  EXPECT_EQ(RoundTrip(value)->value, 3);
 }
 
 TEST(TypeOps, ConstructTypesWithoutADefault) {
@@ -227,7 +239,7 @@ TEST(TypeOps, ThrowUsageErrorForBytesThatEndEarlyAndNeverCrash) {
   ExpectSafe(std::tuple<int, std::string, std::vector<int>>{1, "a", {2}});
   ExpectSafe(std::make_unique<std::string>("a"));
   ExpectSafe(std::vector<std::shared_ptr<Shape>>{std::make_shared<Square>(3.0), std::make_shared<Circle>(1.0)});
-  ExpectSafe(Versioned{7});
+  ExpectSafe(Versioned{"7"});
   ExpectSafe(NoDefault(9));
   ExpectSafe(std::list<std::string>{"a", "b"});
   ExpectSafe(std::deque<std::string>{"a", "b"});
@@ -253,7 +265,6 @@ TEST(TypeOps, RefuseAbsurdLengthsBeforeTakingMemory) {
   ExpectAbsurdLengthRefused<std::unordered_set<std::string>>();
   ExpectAbsurdLengthRefused<std::list<std::string>>();
   ExpectAbsurdLengthRefused<std::deque<std::string>>();
-  ExpectAbsurdLengthRefused<std::vector<Empty>>();
 }
 
 TEST(TypeOps, LoadFromUnalignedBytes) {
@@ -285,6 +296,7 @@ TEST(TypeOps, KeepTheAlignmentOfATypeThatAsksForMore) {
 }
 
 struct Changing {
+  std::string not_plain;
   mutable int calls = 0;
   template <class A>
   void save(A& archive) const {
@@ -307,6 +319,7 @@ TEST(TypeOps, RefuseAnObjectThatGrewBetweenMeasureAndWrite) {
 }
 
 struct Throwing {
+  std::string not_plain;
   template <class A>
   void serialize(A&) { throw std::runtime_error("the user's own"); }
 };

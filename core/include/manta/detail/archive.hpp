@@ -8,6 +8,7 @@
 #include <cereal/cereal.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <type_traits>
@@ -102,7 +103,15 @@ MANTA_DETAIL_OUTPUT_ARCHIVE(WriteArchive)
 
 template <class T>
   requires std::is_arithmetic_v<T>
-inline void CEREAL_LOAD_FUNCTION_NAME(ReadArchive& ar, T& t) { ar.Bytes(&t, sizeof(t)); }
+inline void CEREAL_LOAD_FUNCTION_NAME(ReadArchive& ar, T& t) {
+  if constexpr (std::is_same_v<T, bool>) {
+    std::uint8_t byte = 0;  // a bool of another value than 0 and 1 would be undefined behaviour
+    ar.Bytes(&byte, 1);
+    t = byte != 0;
+  } else {
+    ar.Bytes(&t, sizeof(t));
+  }
+}
 template <class T>
 inline void CEREAL_SERIALIZE_FUNCTION_NAME(ReadArchive& ar, cereal::NameValuePair<T>& t) { ar(t.value); }
 template <class T>

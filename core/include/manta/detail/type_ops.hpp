@@ -110,10 +110,11 @@ template <class T>
 inline constexpr bool kIsSerializable<std::shared_ptr<T>> =
     kIsSerializable<std::remove_cv_t<T>> || std::is_polymorphic_v<T>;
 
-/// A type that has no default constructor is read through Cereal's load_and_construct.
+/// A type that has no default constructor is read through Cereal's load_and_construct. (Cereal's own trait for the
+/// constructor is true for every type; a private default constructor counts as none here, unless there is no other way.)
 template <class T>
 inline constexpr bool kLoadsAndConstructs =
-    !cereal::traits::is_default_constructible<T>::value && cereal::traits::has_load_and_construct<T, ReadArchive>::value;
+    !std::is_default_constructible_v<T> && cereal::traits::has_load_and_construct<T, ReadArchive>::value;
 
 // ---- values inside a longer stream of bytes (arguments) ----
 template <class A, class T>
