@@ -2,14 +2,16 @@
 
 #include <cxxabi.h>
 #include <elf.h>
+#include <fcntl.h>
 #include <link.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cctype>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iterator>
-#include <vector>
+#include <span>
 
 namespace manta::task {
 namespace {
@@ -74,11 +76,35 @@ std::string Shorten(const std::string& name) {
   return name.substr(begin);
 }
 
+/// A file as memory: only the pages that are looked at are read.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::string& path) {
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return;
+    struct stat about;
+    if (::fstat(file, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0) {
+      void* at = ::mmap(nullptr, static_cast<std::size_t>(about.st_size), PROT_READ, MAP_PRIVATE, file, 0);
+      if (at != MAP_FAILED) bytes_ = {static_cast<const char*>(at), static_cast<std::size_t>(about.st_size)};
+    }
+    ::close(file);
+  }
+  ~MappedFile() {
+    if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
+  }
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  std::span<const char> bytes() const { return bytes_; }
+
+ private:
+  std::span<const char> bytes_;
+};
+
 }  // namespace
 
 std::string SymbolName(const std::string& elf_path, std::uint64_t offset) {
-  std::ifstream file(elf_path, std::ios::binary);
-  const std::vector<char> bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const MappedFile file(elf_path);
+  const std::span<const char> bytes = file.bytes();
   ElfW(Ehdr) header;
   if (bytes.size() < sizeof(header)) return {};
   std::memcpy(&header, bytes.data(), sizeof(header));

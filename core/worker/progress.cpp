@@ -12,6 +12,8 @@ namespace {
 thread_local int yield_ban = 0;
 thread_local int next_ban = 4;
 
+constexpr std::int64_t kLongSleepNs = 1'000'000'000;
+
 }  // namespace
 
 Backoff::Step Backoff::Next() {
@@ -26,12 +28,18 @@ Backoff::Step Backoff::Next() {
     }
   }
   if (counted_) {
-    if (steps_ > kSpins) return Step::kSleep;
+    if (steps_ > kSpins) {
+      StopSpinning();
+      return Step::kSleep;
+    }
     base::CpuRelax();
     if (steps_ % 256 == 0) {
       // Others may have begun to compute since: leave them the core.
       const node::NodeLoad load = node::SumLoad(blocks_);
-      if (load.running + load.spinning > cores_) return Step::kSleep;
+      if (load.running + load.spinning > cores_) {
+        StopSpinning();
+        return Step::kSleep;
+      }
     }
     return Step::kAgain;
   }
@@ -145,8 +153,9 @@ bool Progress::SleepHeld(Sleeper& me, std::uint32_t seen, std::int64_t deadline_
     me.SleepAtDoor(seen, block_, bell, limit);
     door_taken_.store(false, std::memory_order_release);
   } else {
-    // Another thread sleeps at the door and is woken by messages; we are woken by what we wait for.
-    me.Sleep(seen, limit);
+    // Another thread sleeps at the door and is woken by messages, and by the clock where those can't ring; we are woken by
+    // what we wait for.
+    me.Sleep(seen, deadline_ns >= 0 ? std::max<std::int64_t>(0, deadline_ns - base::NowNanoseconds()) : kLongSleepNs);
   }
   if (!TryTakeToken()) return false;
   node::Disarm(block_, node::Duty::kPolled);
@@ -201,7 +210,7 @@ void Progress::ServiceLoop() {
     while (PollHeld() != 0) {}
     last_polls = polls_.load(std::memory_order_relaxed);
     // Armed from here on. Who watches over long calls is needed at ticks all the same.
-    const std::int64_t limit = must_tick ? kTickNs : 1'000'000'000;
+    const std::int64_t limit = must_tick ? kTickNs : kLongSleepNs;
     watching_.store(must_tick, std::memory_order_release);
     const bool held = SleepHeld(me, seen, base::NowNanoseconds() + limit);
     settle = me.WokenSince(seen);

@@ -40,9 +40,10 @@ class Backoff {
   ~Backoff() { StopSpinning(); }
   /// Something was found: begin anew.
   void Reset() { steps_ = 0; }
-  /// Spins or yields a little, or says that it is time to sleep.
+  /// A sleep has brought nothing: no second spinning.
+  void SleepOn() { steps_ = kSpins + kYields; }
+  /// Spins or yields a little, or says that it is time to sleep; then it no longer counts as spinning.
   Step Next();
-  /// To be called before sleeping.
   void StopSpinning();
 
  private:
@@ -166,7 +167,7 @@ bool Progress::Wait(Sleeper& me, Done done, std::int64_t deadline_ns) {
       if (backoff.Next() == Backoff::Step::kSleep) {
         backoff.StopSpinning();
         held = SleepHeld(me, look, deadline_ns);
-        backoff.Reset();
+        backoff.SleepOn();
         if (deadline_ns >= 0 && base::NowNanoseconds() >= deadline_ns) break;
       }
     }

@@ -14,6 +14,7 @@
 #include "core/runtime/settings.hpp"
 #include "mpi/launch/exit.hpp"
 #include "mpi/launch/process.hpp"
+#include "mpi/launch/tagged_output.hpp"
 
 extern char** environ;
 
@@ -50,6 +51,7 @@ void BeginSession(const Settings& settings, const Config& config) {
     if (!settings.quiet) base::SayLine(process.StartLine(info));
     for (const std::string& warning : warnings) base::SayLine("warning: " + warning);
   }
+  if (settings.tag_output && job.sessions == 1) launch::TagStandardOutput(process.rank());
   if (config.on_start) config.on_start();
   job.session = std::make_unique<RankRuntime>(std::move(info), process.parts(), &OnAbort);
   // Nobody sends before everybody listens.

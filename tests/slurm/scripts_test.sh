@@ -19,16 +19,21 @@ failures=0
 output=''
 # submit CODE SBATCH_ARGUMENT...: the job must end with CODE within a minute; its output is in $output.
 submit() {
-  local want=$1 code
+  local want=$1 job state code=none
   shift
   rm -f "$LAB_DIR/out"
-  timeout 60 sbatch --wait --quiet --output="$LAB_DIR/out" "$@"
-  code=$?
+  job=$(sbatch --parsable --output="$LAB_DIR/out" "$@") || fail "sbatch refused the job"
+  for _ in $(seq 600); do  # sbatch --wait looks every few seconds only
+    state=$(scontrol --oneliner show job "$job")
+    [[ $state =~ JobState=(PENDING|CONFIGURING|RUNNING|COMPLETING) ]] || break
+    sleep 0.1
+  done
+  [[ $state =~ JobState=(COMPLETED|FAILED)\ .*ExitCode=([0-9]+):0 ]] && code=${BASH_REMATCH[2]}
   output=$(cat "$LAB_DIR/out")
   echo "==== sbatch ${*//$scripts/slurm} -> $code"
   echo "$output"
-  [ "$code" -eq "$want" ] || fail "ended with $code, expected $want"
-  [ "$code" -ne 124 ] || timeout 10 scancel --user=root
+  [ "$code" = "$want" ] || fail "ended with $code, expected $want: $state"
+  [ "$code" != none ] || scancel "$job"
 }
 fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
 expect() {  # expect LINE...: each is a whole line of the output

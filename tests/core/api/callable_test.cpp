@@ -85,6 +85,10 @@ class Arrived {
   std::unique_ptr<typename CallableCodec<F>::Holder> holder_;
 };
 
+/// GCC's check of the object's type takes `this` of a member of a second base for the whole object.
+template <class T, class M, class... A>
+__attribute__((no_sanitize("vptr"))) auto Call(T& object, M member, A... arguments) { return (object.*member)(arguments...); }
+
 struct Callables : ::testing::Test {
   static void SetUpTestSuite() { task::ScanModules(); }
 };
@@ -140,7 +144,7 @@ TEST_F(Callables, AreMemberFunctionsOfABaseThatLiesWithinTheObject) {
   sample::Both both;
   int (sample::Both::*adjusted)(int) = &sample::Second::GetB;
 
-  EXPECT_EQ((both.*Arrived(adjusted).get())(5), 7) << "`this` is moved to the second base";
+  EXPECT_EQ(Call(both, Arrived(adjusted).get(), 5), 7) << "`this` is moved to the second base";
 }
 
 TEST_F(Callables, AreVirtualMembersThatFindTheOverride) {
@@ -151,7 +155,7 @@ TEST_F(Callables, AreVirtualMembersThatFindTheOverride) {
 
   EXPECT_EQ((plain.*Arrived(virtual_member).get())(), 2);
   EXPECT_EQ((static_cast<sample::Second&>(both).*Arrived(virtual_member).get())(), 12);
-  EXPECT_EQ((both.*Arrived(adjusted).get())(), 12);
+  EXPECT_EQ(Call(both, Arrived(adjusted).get()), 12);
 }
 
 template <class F>

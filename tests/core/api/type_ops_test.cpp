@@ -1,4 +1,5 @@
 #include <manta/detail/type_ops.hpp>
+#include <manta/object_ref.hpp>
 #include <manta/serialize.hpp>
 
 #include <gtest/gtest.h>
@@ -73,7 +74,7 @@ void ExpectSafe(const T& value) {
     }
   }
   std::mt19937 random(201);
-  for (int round = 0; round < 400 && whole.size != 0; ++round) {
+  for (int round = 0; round < 200 && whole.size != 0; ++round) {
     const Bytes changed(whole.data.get(), whole.size);
     for (int i = 0; i < 2; ++i) changed.data[random() % changed.size] = static_cast<std::byte>(random());
     try {
@@ -327,6 +328,20 @@ struct Throwing {
 TEST(TypeOps, LetTheUsersExceptionsThrough) {
   const Throwing throwing;
   EXPECT_THROW(OpsOf<Throwing>().measure(&throwing), std::runtime_error);
+}
+
+TEST(TypeOps, BringBackEmptyRefs) {
+  std::vector<Handle> refs;
+  const std::vector<ObjectRef<int>> list(2);
+  const TypeOps& ops = OpsOf<std::vector<ObjectRef<int>>>();
+  Bytes bytes(ops.measure(&list));
+
+  ops.write(&list, bytes.data.get(), bytes.size, &refs);
+  const auto again = Loaded<std::vector<ObjectRef<int>>>(bytes);
+
+  EXPECT_TRUE(refs.empty());
+  ASSERT_EQ(again->size(), 2u);
+  EXPECT_FALSE((*again)[0]);
 }
 
 struct WithPointer {

@@ -6,13 +6,14 @@
 
 #include <manta/manta.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <numeric>
-#include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,10 @@ std::string HostName() {
   char name[256] = {};
   ::gethostname(name, sizeof name - 1);
   return name;
+}
+std::string SlowHostName() {
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  return HostName();
 }
 Numbers Ramp(double first) {
   Numbers numbers(kCount);
@@ -73,14 +78,15 @@ TEST(Hosts, RunTasksWhereTheyArePinned) {
     EXPECT_EQ(*manta::Get(manta::Task(HostName).SetRank(rank).Remote()), rank < 2 ? "h1" : "h2");
 }
 
-TEST(Hosts, BothWorkOffALongQueue) {
+TEST(Hosts, ShareAQueueThatIsTooLongForOne) {
   std::vector<manta::ObjectRef<std::string>> refs;
-  for (int i = 0; i < 2000; ++i) refs.push_back(manta::Task(HostName).Remote());
+  for (int i = 0; i < 40; ++i) refs.push_back(manta::Task(SlowHostName).Remote());
 
-  std::set<std::string> hosts;
-  for (const auto& host : manta::Get(refs)) hosts.insert(*host);
+  std::map<std::string, int> count;
+  for (const auto& host : manta::Get(refs)) ++count[*host];
 
-  EXPECT_EQ(hosts, (std::set<std::string>{"h1", "h2"}));
+  EXPECT_GT(count["h1"], 5);
+  EXPECT_GT(count["h2"], 5);
 }
 
 TEST(Hosts, ReadAnObjectOfTheDriver) {

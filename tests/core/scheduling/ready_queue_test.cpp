@@ -1,0 +1,87 @@
+#include "core/scheduling/ready_queue.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace manta::scheduling {
+namespace {
+
+TaskPtr Queued(std::uint32_t slot, bool pinned = false) {
+  TaskPtr task(new task::TaskRecord());
+  task->result = {Rank(0), slot, 1};
+  if (pinned) task->pinned = Rank(0);
+  task->phase.store(task::Phase::kQueued);
+  return task;
+}
+
+std::vector<std::uint32_t> Slots(const std::vector<TaskPtr>& tasks) {
+  std::vector<std::uint32_t> slots;
+  for (const TaskPtr& task : tasks) slots.push_back(task->result.slot);
+  return slots;
+}
+
+TEST(ReadyQueue, GivesTheRanksTasksInOrderOfSubmission) {
+  ReadyQueue queue(1);
+  for (std::uint32_t slot = 1; slot <= 3; ++slot) queue.Push(Queued(slot));
+
+  EXPECT_EQ(queue.Pop(0)->result.slot, 1u);
+  EXPECT_EQ(queue.Pop(0)->result.slot, 2u);
+  EXPECT_EQ(queue.Pop(0)->result.slot, 3u);
+  EXPECT_FALSE(queue.Pop(0));
+}
+
+TEST(ReadyQueue, GivesAnExecutorItsOwnChildrenNewestFirstAndBeforeTheRest) {
+  ReadyQueue queue(2);
+  queue.Push(Queued(1));
+  queue.PushChild(0, Queued(2));
+  queue.PushChild(0, Queued(3));
+
+  EXPECT_EQ(queue.Pop(0)->result.slot, 3u);
+  EXPECT_EQ(queue.Pop(0)->result.slot, 2u);
+  EXPECT_EQ(queue.Pop(0)->result.slot, 1u);
+}
+
+TEST(ReadyQueue, GivesAnotherExecutorTheOldestChildWhenNothingElseIsLeft) {
+  ReadyQueue queue(2);
+  queue.PushChild(0, Queued(1));
+  queue.PushChild(0, Queued(2));
+
+  EXPECT_EQ(queue.Pop(1)->result.slot, 1u);
+}
+
+TEST(ReadyQueue, ClaimsWhatItGives) {
+  ReadyQueue queue(1);
+  queue.Push(Queued(1));
+
+  const TaskPtr task = queue.Pop(0);
+
+  EXPECT_EQ(task->phase.load(), task::Phase::kRunning);
+}
+
+TEST(ReadyQueue, PassesOverRecordsThatWereClaimedOrCancelledMeanwhile) {
+  ReadyQueue queue(1);
+  const TaskPtr claimed = Queued(1), cancelled = Queued(2);
+  queue.Push(claimed);
+  queue.Push(cancelled);
+  queue.Push(Queued(3));
+  claimed->Claim();
+  cancelled->phase.store(task::Phase::kDone);
+
+  EXPECT_EQ(queue.Pop(0)->result.slot, 3u);
+  EXPECT_TRUE(queue.empty());
+}
+
+TEST(ReadyQueue, GivesOtherRanksTheOldestThatAreNotPinned) {
+  ReadyQueue queue(1);
+  queue.Push(Queued(1, true));
+  for (std::uint32_t slot = 2; slot <= 4; ++slot) queue.Push(Queued(slot));
+  queue.PushChild(0, Queued(5));
+
+  EXPECT_EQ(Slots(queue.TakeForOthers(2)), (std::vector<std::uint32_t>{2, 3}));
+  EXPECT_EQ(Slots(queue.TakeForOthers(9)), (std::vector<std::uint32_t>{4, 5}));
+  EXPECT_EQ(queue.Pop(0)->result.slot, 1u);
+}
+
+}  // namespace
+}  // namespace manta::scheduling
