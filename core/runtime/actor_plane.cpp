@@ -26,7 +26,7 @@ detail::CallSpec CopyOf(const TaskRecord& record) {
   detail::CallSpec copy;
   copy.thunk = record.thunk;
   copy.function = record.function;
-  copy.bytes = detail::SmallBytes(record.bytes.size());
+  copy.bytes.Reset(record.bytes.size());
   std::memcpy(copy.bytes.data(), record.bytes.data(), record.bytes.size());
   copy.arguments = record.arguments;
   copy.carried = record.carried;
@@ -183,7 +183,7 @@ void ActorPlane::KillOwned(const ObjectId& actor, bool no_restart) {
       record.result = record.actor_id = actor;
       record.thunk = owned.creation->thunk;
       record.function = owned.creation->function;
-      record.bytes = detail::SmallBytes(owned.creation->bytes.size());
+      record.bytes.Reset(owned.creation->bytes.size());
       std::memcpy(record.bytes.data(), owned.creation->bytes.data(), owned.creation->bytes.size());
       record.arguments = owned.creation->arguments;
       record.carried = owned.creation->carried;

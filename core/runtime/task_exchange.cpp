@@ -104,7 +104,7 @@ void TaskPlane::On(Rank from, wire::TaskPush&& push) {
   record.result = push.result;
   record.thunk = reinterpret_cast<detail::Thunk>(const_cast<void*>(task::DecodeCode(push.thunk)));
   record.function = push.function == 0 ? nullptr : task::DecodeCode(push.function);
-  record.bytes = detail::SmallBytes(push.bytes.size());
+  record.bytes.Reset(push.bytes.size());
   if (!push.bytes.empty()) std::memcpy(record.bytes.data(), push.bytes.data(), push.bytes.size());
   record.name = std::move(push.name);
   record.cpus = Amount::FromUnits(push.cpus);

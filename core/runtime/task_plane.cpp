@@ -160,14 +160,15 @@ void TaskPlane::Place(TaskPtr task) {
 
 void TaskPlane::Enqueue(TaskPtr task) {
   task->phase.store(Phase::kQueued, std::memory_order_release);
+  const bool stealable = !task->pinned.valid();
   const RunContext* run = task->Owned(options_.self) ? RunContext::Current() : nullptr;
   if (run != nullptr && run->executor >= 0 && run->task->run_id == task->parent) {
     parts_.queue.PushChild(static_cast<std::size_t>(run->executor), std::move(task));
   } else {
     parts_.queue.Push(std::move(task));
   }
-  parts_.executors.WakeOne();
-  if (options_.ranks > 1 && !said_backlog_.load(std::memory_order_relaxed) && !parts_.executors.AnyIdle() &&
+  // Where none of ours is free for it, another rank's may be.
+  if (!parts_.executors.WakeOne() && stealable && options_.ranks > 1 && !said_backlog_.load(std::memory_order_relaxed) &&
       !said_backlog_.exchange(true, std::memory_order_acq_rel))
     parts_.router.Send(Rank(0), wire::Backlog{1});
 }

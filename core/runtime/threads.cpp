@@ -133,13 +133,14 @@ void ExecutorPool::Stop() {
   }
 }
 
-void ExecutorPool::WakeOne() {
+bool ExecutorPool::WakeOne() {
   node::FullFence();  // after the push, before the look at who is idle
   // An executor that polls and got the task itself is the best to run it: it is awake.
-  if (this_executor != nullptr && &this_executor->pool() == this && this_executor->WakeIfIdle()) return;
-  if (idle_.load(std::memory_order_relaxed) <= 0) return;
+  if (this_executor != nullptr && &this_executor->pool() == this && this_executor->WakeIfIdle()) return true;
+  if (idle_.load(std::memory_order_relaxed) <= 0) return false;
   for (auto& executor : executors_)
-    if (executor->WakeIfIdle()) return;
+    if (executor->WakeIfIdle()) return true;
+  return false;
 }
 
 // ---- lanes ----

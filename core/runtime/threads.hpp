@@ -48,8 +48,8 @@ class ExecutorPool {
   void Start();
   /// Ends the threads when their parked tasks are done.
   void Stop();
-  /// A task was pushed, or a slot given back: an idle executor looks again.
-  void WakeOne();
+  /// A task was pushed, or a slot given back: an idle executor looks again. False when there is none.
+  bool WakeOne();
   bool AnyIdle() const { return idle_.load(std::memory_order_relaxed) > 0; }
   int size() const { return options_.executors; }
   worker::StackPool& stacks() { return stacks_; }

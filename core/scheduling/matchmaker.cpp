@@ -10,12 +10,9 @@ void Matchmaker::Hungry(Rank rank) {
 }
 
 void Matchmaker::Backlog(Rank rank, bool has) {
-  if (has) {
-    suppliers_.insert(rank);
-    std::erase(hungry_, rank);
-  } else {
-    suppliers_.erase(rank);
-  }
+  // One that was hungry stays so: it asks no more until it is hinted, and says then whether it still wants work.
+  if (has) suppliers_.insert(rank);
+  else suppliers_.erase(rank);
 }
 
 std::optional<Rank> Matchmaker::NextSupplier(Rank hungry) const {

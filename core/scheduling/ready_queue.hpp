@@ -1,6 +1,7 @@
 #pragma once
 // The one-CPU tasks of a rank that may start: the children of its own running tasks, and the rest in order of submission.
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <deque>
@@ -43,10 +44,12 @@ class ReadyQueue {
         if (task->Claim()) return task;
     return {};
   }
-  /// Up to `count` tasks that may run on other ranks, oldest first, claimed. Pinned ones stay.
+  /// Up to `count` tasks that may run on other ranks, oldest first, claimed; no more than half of the queue (but one), for who asks
+  /// can't know how long they are. Pinned ones stay.
   std::vector<TaskPtr> TakeForOthers(std::size_t count) {
     std::vector<TaskPtr> taken;
     std::lock_guard lock(mutex_);
+    count = std::min(count, (size_.load(std::memory_order_relaxed) + 1) / 2);
     TakeFrom(shared_, count, taken);
     for (auto& others : children_) TakeFrom(others, count, taken);
     return taken;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <thread>
 
 #include "core/base/log.hpp"
@@ -22,17 +23,27 @@ namespace {
 
 constexpr int kUsageExit = 2;
 
-/// srun without --mpi=pmix starts N programs that each believe to be alone.
-void CheckNotSingletons(int size) {
-  const char* tasks = std::getenv("SLURM_NTASKS");
-  const char* in_step = std::getenv("SLURM_PROCID");
-  if (size != 1 || tasks == nullptr || std::atoi(tasks) <= 1 || std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr) return;
-  // A program that sbatch runs by itself, not by srun, has no step (or is the batch script's own).
+/// How many tasks Slurm's launcher started, of which this process is one; 1 where none did. A program that a batch script runs
+/// by itself has Slurm's variables too, but is not the process that they were set for, and has no step.
+int TasksOfLauncher() {
+  const char* count = std::getenv("SLURM_STEP_NUM_TASKS");
   const char* step = std::getenv("SLURM_STEP_ID");
-  if (in_step == nullptr || (step != nullptr && std::atoi(step) < 0)) return;
-  base::SayLine(std::string("Slurm started ") + tasks +
-                " tasks, but this one is alone in MPI_COMM_WORLD: the launcher and MPI do not speak the same PMI; use srun --mpi=pmix, or mpirun");
+  if (count == nullptr) count = std::getenv("SLURM_NTASKS");
+  if (count == nullptr || std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr) return 1;
+  const char* pid = std::getenv("SLURM_TASK_PID");
+  if (step == nullptr && pid != nullptr && std::atol(pid) != ::getpid()) return 1;
+  return std::max(1, std::atoi(count));
+}
+
+/// srun without --mpi=pmix starts N programs that each believe to be alone.
+[[noreturn]] void RefuseSingleton(int tasks) {
+  base::SayLine("Slurm started " + std::to_string(tasks) +
+                " tasks that do not know each other: the launcher and MPI do not speak the same PMI; use srun --mpi=pmix, or mpirun");
   throw LaunchRefused{kUsageExit};
+}
+
+bool AnyIsSet(std::initializer_list<const char*> names) {
+  return std::any_of(names.begin(), names.end(), [](const char* name) { return std::getenv(name) != nullptr; });
 }
 
 std::uint64_t DefaultStoreBytes(std::uint64_t memory) { return memory * 3 / 10; }
@@ -42,7 +53,11 @@ std::uint64_t DefaultStoreBytes(std::uint64_t memory) { return memory * 3 / 10; 
 Process::Process(int& argc, char**& argv) {
   int running = 0;
   MPI_Initialized(&running);
+  const int tasks = TasksOfLauncher();
   if (running == 0) {
+    // Open MPI 4.1 ends such a rank inside MPI_Init, with a text and a code of its own.
+    const bool no_pmi = std::getenv("SLURM_STEP_ID") != nullptr && !AnyIsSet({"PMIX_RANK", "PMI_RANK", "PMI_FD"});
+    if (tasks > 1 && no_pmi) RefuseSingleton(tasks);
     int provided = 0;
     MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
     owns_mpi_ = true;
@@ -60,7 +75,7 @@ Process::Process(int& argc, char**& argv) {
   }
   world_ = mpi::Communicator::CollectiveDup(MPI_COMM_WORLD);
   base::SetLogRank(world_.rank());
-  CheckNotSingletons(world_.size());
+  if (world_.size() == 1 && tasks > 1) RefuseSingleton(tasks);
   task::ScanModules();
   CheckSameProgram();
 }

@@ -32,7 +32,7 @@ submit() {
   output=$(cat "$LAB_DIR/out")
   echo "==== sbatch ${*//$scripts/slurm} -> $code"
   echo "$output"
-  [ "$code" = "$want" ] || fail "ended with $code, expected $want: $state"
+  [ "$code" = "$want" ] || fail "ended with $code, expected $want ($(grep -oE "(JobState|Reason|ExitCode)=[^ ]*" <<<"$state" | paste -sd' '))"
   [ "$code" != none ] || scancel "$job"
 }
 fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
@@ -91,6 +91,10 @@ expect "LAUNCHER is 'ssh': use srun or mpirun"
 submit 2 --nodes=2 --ntasks-per-node=2 --wrap "srun '$where'"
 grep -q -- "--mpi=pmix" <<<"$output" || fail "--mpi=pmix is not named"
 reject '^node 0'
+
+# ---- a batch job of several tasks may run a program without srun: it is alone, and may be ----
+submit 0 --nodes=1 --ntasks-per-node=2 --wrap "'$where'"
+expect "node 0: host h1, ranks 0, 2 CPUs, 0 GPUs"
 
 # ---- scancel ends a job within 5 s, and nothing is left ----
 rm -f "$LAB_DIR/out"

@@ -39,7 +39,7 @@ check good core/include/manta/a.hpp '<cereal/cereal.hpp>'
 check good gpu/include/manta/gpu/a.hpp '<manta/error.hpp>'
 
 check bad core/worker/a.cpp '"core/runtime/b.hpp"'
-check bad core/task/a.cpp '"core/object/b.hpp"'
+check bad core/object/a.cpp '"core/task/b.hpp"'
 check good core/node/a.hpp '"core/ports/segment.hpp"'
 check bad core/ports/a.hpp '"core/node/b.hpp"'
 check bad core/base/a.hpp '"core/node/b.hpp"'

@@ -58,7 +58,7 @@ void FillCall(CallSpec& call, const F& callable, A&&... arguments) {
         ((size += one.Measure(call, param++)), ...);
       },
       outgoing);
-  call.bytes = SmallBytes(size);
+  call.bytes.Reset(size);
   WriteArchive archive(call.bytes.data(), size, &call.carried);
   CallableCodec<F>::Write(archive, callable);
   std::apply([&](auto&... one) { (one.Write(archive), ...); }, outgoing);

@@ -22,7 +22,14 @@ struct Pool : ::testing::Test {
     std::lock_guard lock(object.Lock());
     pool.Free(object, trash);
   }
-  ObjectPool pool;
+  ObjectPool& pool = MakePool();
+
+ private:
+  /// Lives as long as the process, as its records do.
+  static ObjectPool& MakePool() {
+    static auto* all = new std::vector<ObjectPool*>();
+    return *all->emplace_back(new ObjectPool());
+  }
 };
 
 TEST_F(Pool, MakesPendingObjectsWithTheirOwnIds) {

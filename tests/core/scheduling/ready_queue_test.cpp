@@ -83,5 +83,12 @@ TEST(ReadyQueue, GivesOtherRanksTheOldestThatAreNotPinned) {
   EXPECT_EQ(queue.Pop(0)->result.slot, 1u);
 }
 
+TEST(ReadyQueue, KeepsHalfOfItsTasksFromOtherRanks) {
+  ReadyQueue queue(1);
+  for (std::uint32_t slot = 1; slot <= 5; ++slot) queue.Push(Queued(slot));
+
+  EXPECT_EQ(Slots(queue.TakeForOthers(100)), (std::vector<std::uint32_t>{1, 2, 3}));
+}
+
 }  // namespace
 }  // namespace manta::scheduling

@@ -175,8 +175,9 @@ TEST(Cancel, IsCounted) {
 
   manta::Cancel(queued);
   EXPECT_THROW(manta::Get(queued), manta::CancelledError);
+  gate.Open();
 
-  EXPECT_EQ(manta::Stats().tasks_cancelled - before, 1u);
+  EXPECT_TRUE(api_test::Eventually([&] { return manta::Stats().tasks_cancelled - before == 1; }));
 }
 
 TEST(Cancel, MayRaceWithTheEndOfTheTask) {

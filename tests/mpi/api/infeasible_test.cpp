@@ -34,7 +34,7 @@ TEST(Infeasible, SaysWhatWasAskedAndWhatTheLargestNodeHas) {
   ExpectParts(Refusal([] { manta::Task(Work).SetCpus(10'000).Remote(); }), {"CPU", "10000", std::to_string(cpus)});
   ExpectParts(Refusal([] { manta::Task(Work).SetGpus(64).Remote(); }), {"GPU", "64"});
   ExpectParts(Refusal([] { manta::Task(Work).SetMemory(std::uint64_t{1} << 60).Remote(); }), {"memory"});
-  ExpectParts(Refusal([] { manta::Task(Work).SetResource("unobtainium", 1).Remote(); }), {"unobtainium", "1", "0"});
+  ExpectParts(Refusal([] { manta::Task(Work).SetResource("unobtainium", 1).Remote(); }), {"unobtainium", "1"});
 }
 
 TEST(Infeasible, IsWhatEachNodeLacksNotTheirSum) {

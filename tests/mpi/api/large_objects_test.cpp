@@ -50,7 +50,7 @@ TEST(LargeObjects, TravelAsArgumentsByValue) {
 TEST(LargeObjects, GiveTheirRoomBack) {
   const auto before = manta::Stats().store_bytes_used;
 
-  for (int i = 0; i < 40; ++i) {  // 2.5 GiB in all
+  for (int i = 0; i < 12; ++i) {
     auto ref = manta::Put(Make(7));
     EXPECT_EQ(*manta::Get(manta::Task(SumIn).SetRank(manta::NumRanks() - 1).Remote(ref)), SumFrom(7));
   }

@@ -31,7 +31,7 @@ struct Counter {
 
 int StartsHere() { return g_started_here; }
 
-TEST(FirstSession, HasTakenItsFlagsAndLeftTheProgramsOwn) {
+TEST(Sessions, FirstOneHasTakenItsFlagsAndLeftTheProgramsOwn) {
   std::vector<std::string> arguments(g_argv + 1, g_argv + g_argc);
   std::vector<std::string> own;
   for (const auto& argument : arguments)
@@ -41,12 +41,12 @@ TEST(FirstSession, HasTakenItsFlagsAndLeftTheProgramsOwn) {
   EXPECT_EQ(g_argv[g_argc], nullptr);
 }
 
-TEST(FirstSession, RanOnStartOnceOnEveryRank) {
+TEST(Sessions, FirstOneRanOnStartOnceOnEveryRank) {
   for (int rank = 0; rank < manta::NumRanks(); ++rank)
     EXPECT_EQ(*manta::Get(manta::Task(StartsHere).SetRank(rank).Remote()), 1);
 }
 
-TEST(FirstSession, RefusesASecondInit) {
+TEST(Sessions, FirstOneRefusesASecondInit) {
   ASSERT_TRUE(manta::IsInitialized());
 
   EXPECT_THROW(manta::Init(), manta::UsageError);
@@ -55,7 +55,7 @@ TEST(FirstSession, RefusesASecondInit) {
   EXPECT_EQ(*manta::Get(manta::Put(1)), 1);
 }
 
-TEST(Shutdown, MakesEveryUseAUsageErrorThatSaysSo) {
+TEST(Sessions, ShutdownMakesEveryUseAUsageErrorThatSaysSo) {
   const auto put = manta::Put(std::vector<int>(10'000, 1));
   const auto result = manta::Task([] { return 1; }).Remote();
   const auto counter = manta::Actor<Counter>().Remote();
@@ -78,17 +78,17 @@ TEST(Shutdown, MakesEveryUseAUsageErrorThatSaysSo) {
   try {
     manta::Get(put);
   } catch (const manta::UsageError& error) {
-    EXPECT_NE(std::string(error.what()).find("Shutdown"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("shut down"), std::string::npos) << error.what();
   }
   EXPECT_EQ(value->size(), 10'000u) << "a Value that is held stays";
 }
 
-TEST(Shutdown, MayBeCalledTwice) {
+TEST(Sessions, ShutdownMayBeCalledTwice) {
   manta::Shutdown();
   EXPECT_FALSE(manta::IsInitialized());
 }
 
-TEST(SecondSession, WorksLikeTheFirst) {
+TEST(Sessions, SecondOneWorksLikeTheFirst) {
   manta::Init();
 
   EXPECT_TRUE(manta::IsInitialized());
@@ -100,14 +100,14 @@ TEST(SecondSession, WorksLikeTheFirst) {
   EXPECT_EQ(*manta::Get(counter.Task(&Counter::Add).Remote(2)), 2);
 }
 
-TEST(SecondSession, RefusesRefsOfTheFirst) {
+TEST(Sessions, SecondOneRefusesRefsOfTheFirst) {
   EXPECT_THROW(manta::Get(g_left_over), manta::UsageError);
   EXPECT_THROW(manta::Task([](int x) { return x; }).Remote(g_left_over), manta::UsageError);
   EXPECT_THROW(static_cast<void>(manta::Put(std::vector{g_left_over})), manta::UsageError);
   EXPECT_THROW(manta::Cancel(g_left_over), manta::UsageError);
 }
 
-TEST(SecondSession, HasNoActorsOfTheFirst) {
+TEST(Sessions, SecondOneHasNoActorsOfTheFirst) {
   const auto named = manta::Actor<Counter>().SetName("of the second").SetDetached().Remote();
   manta::Get(named.Task(&Counter::Add).Remote(1));
 
@@ -118,7 +118,7 @@ TEST(SecondSession, HasNoActorsOfTheFirst) {
   EXPECT_THROW(named.Task(&Counter::Add).Remote(1), manta::UsageError);
 }
 
-TEST(Shutdown, RunsTheDestructorsOfActors) {
+TEST(Sessions, ShutdownRunsTheDestructorsOfActors) {
   for (int rank = 0; rank < manta::NumRanks(); ++rank) {
     api_test::Journal journal;
     const auto counter = manta::Actor<Counter>().SetDetached().SetRank(rank).Remote(journal.path());
@@ -131,7 +131,7 @@ TEST(Shutdown, RunsTheDestructorsOfActors) {
   }
 }
 
-TEST(Shutdown, WaitsForWhatRunsAndDropsWhatIsQueued) {
+TEST(Sessions, ShutdownWaitsForWhatRunsAndDropsWhatIsQueued) {
   api_test::Gate gate;
   api_test::Journal journal;
   const auto gated = manta::Task(api_test::ValueBehindGate).SetCpus(0).Remote(gate.path(), 1);

@@ -85,7 +85,7 @@ run_mpi() {
   list=$(names | sed "s/\$/:${SLOTS:-2}/" | paste -sd,)
   pid=$(pid_of h1)
   case $("$launcher" --version 2>&1 | head -n 1) in
-    *"Open MPI) 4"*) set -- --mca plm_rsh_agent "$agent" --mca orte_keep_fqdn_hostnames 0 --host "$list" "$@" ;;
+    *"Open MPI) 4"* | *"OpenRTE) 4"*) set -- --mca plm_rsh_agent "$agent" --mca orte_keep_fqdn_hostnames 0 --host "$list" "$@" ;;
     *"Open MPI) 5"*) set -- --prtemca plm_ssh_agent "$agent" --host "$list" "$@" ;;
     *) die "neither Open MPI 4 nor 5: $launcher" ;;
   esac

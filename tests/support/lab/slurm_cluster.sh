@@ -57,6 +57,8 @@ KillWait=5
 # Other tests use the machine too.
 MessageTimeout=60
 SchedulerType=sched/backfill
+# Jobs start when they come, not seconds later.
+SchedulerParameters=batch_sched_delay=0,sched_min_interval=0
 PartitionName=lab Nodes=h[1-$nodes] Default=YES MaxTime=INFINITE State=UP
 SETTINGS
   [ "$gpus" -eq 0 ] || echo "GresTypes=gpu"

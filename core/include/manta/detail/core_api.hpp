@@ -38,8 +38,11 @@ class SmallBytes {
  public:
   static constexpr std::size_t kInside = 64;
   SmallBytes() = default;
-  explicit SmallBytes(std::size_t size) : size_(size) {
-    if (size > kInside) outside_ = std::make_unique_for_overwrite<std::byte[]>(size);
+  explicit SmallBytes(std::size_t size) { Reset(size); }
+  /// Makes it `size` bytes, not set.
+  void Reset(std::size_t size) {
+    size_ = size;
+    outside_ = size > kInside ? std::make_unique_for_overwrite<std::byte[]>(size) : nullptr;
   }
   SmallBytes(SmallBytes&& other) noexcept { *this = std::move(other); }
   SmallBytes& operator=(SmallBytes&& other) noexcept {
