@@ -13,7 +13,7 @@ ticks() {  # CPU time of a process and its threads, in clock ticks: utime and st
 limit=$(($(getconf CLK_TCK) * 3 * 3 / 100))  # 3 % of 3 s
 
 for np in 0 1 2 4; do
-  for mode in idle-in-get idle-outside; do
+  for mode in idle-in-get idle-outside idle-beside-lane; do
     rm -f "$scratch/pids"
     start "$np" "$mode" "$scratch/pids"
     wait_for_pids "$np"

@@ -92,16 +92,17 @@ int Busy(const Arguments& arguments) {
   return 0;
 }
 
-/// Work, then nothing for 8 s: the driver waits in Get.
-int IdleInGet(const Arguments& arguments) {
-  const auto sleeps = manta::Task(SleepTask).SetCpus(0).SetRank(Last()).Remote(8000);
+/// Work, then nothing for 8 s: the driver waits in Get for a task that sleeps.
+int IdleInGet(const Arguments& arguments, double cpus) {
   std::vector<manta::ObjectRef<void>> refs;
   for (int i = 0; i < 1000; ++i) refs.push_back(manta::Task(SleepTask).Remote(0));
   manta::Get(refs);
   NotePids(arguments.at(0));
-  manta::Get(sleeps);
+  manta::Get(manta::Task(SleepTask).SetCpus(cpus).SetRank(Last()).Remote(8000));
   return 0;
 }
+int IdleInGet(const Arguments& arguments) { return IdleInGet(arguments, 1); }
+int IdleBesideLane(const Arguments& arguments) { return IdleInGet(arguments, 0); }
 /// The same with a driver that is not in Manta.
 int IdleOutside(const Arguments& arguments) {
   std::vector<manta::ObjectRef<void>> refs;
@@ -145,7 +146,7 @@ int BadConfig(const Arguments&) { return Work({}); }
 const std::map<std::string, int (*)(const Arguments&)> kModes{
     {"work", Work}, {"return", Return}, {"throw", Throw}, {"throw-number", ThrowNumber}, {"throw-of-task", ThrowOfTask},
     {"exit", Exit}, {"exit-in-task", ExitInTask}, {"wait", Wait}, {"wait-for-busy", WaitForBusy}, {"busy", Busy},
-    {"wait-with-handler", Wait}, {"idle-in-get", IdleInGet}, {"idle-outside", IdleOutside}, {"unread-failure", UnreadFailure},
+    {"wait-with-handler", Wait}, {"idle-in-get", IdleInGet}, {"idle-beside-lane", IdleBesideLane}, {"idle-outside", IdleOutside}, {"unread-failure", UnreadFailure},
     {"read-failure", ReadFailure}, {"drops-tasks", DropsTasks}, {"speaks", Speaks}, {"bad-config", BadConfig}};
 
 int Driver(int argc, char** argv) { return kModes.at(argv[1])(Arguments(argv + 2, argv + argc)); }

@@ -106,7 +106,8 @@ class Value {
  public:
   explicit Value(std::shared_ptr<const T> value) : value_(std::move(value)) {}
   const T& operator*() const& { return *value_; }
-  T operator*() && { return *value_; }
+  /// A copy, so that it may outlive a temporary Value; a type that can't be copied is seen in place.
+  T operator*() && requires std::is_copy_constructible_v<T> { return *value_; }
   const T* operator->() const { return value_.get(); }
   const T* get() const { return value_.get(); }
   operator std::shared_ptr<const T>() const& { return value_; }

@@ -3,6 +3,7 @@
 // every length checked. A stringstream costs nine times as much for small objects and thirty for large ones.
 
 #include <manta/detail/handle.hpp>
+#include <manta/detail/plain.hpp>
 #include <manta/error.hpp>
 
 #include <cereal/cereal.hpp>
@@ -13,6 +14,17 @@
 #include <string>
 #include <type_traits>
 #include <vector>
+
+namespace manta::archive_probe {
+
+/// Stands for any archive but ours, to ask whether a type has serialization of its own. Never made. In a namespace of its own:
+/// the question must not find what manta::detail answers with it.
+class ProbeArchive : public cereal::OutputArchive<ProbeArchive> {
+ public:
+  ProbeArchive() : OutputArchive(this) {}
+};
+
+}  // namespace manta::archive_probe
 
 namespace manta::detail {
 
@@ -84,11 +96,20 @@ template <class A>
 inline constexpr bool kIsMantaArchive =
     std::is_same_v<A, SizeArchive> || std::is_same_v<A, WriteArchive> || std::is_same_v<A, ReadArchive>;
 
+/// Plain data without a serialize function, as an element of something that Cereal writes: its bytes.
+template <class T>
+inline constexpr bool kRawElement = std::is_class_v<T> && !std::is_empty_v<T> && kPlainData<T> &&
+                                    !cereal::traits::is_output_serializable<T, archive_probe::ProbeArchive>::value;
+
 // What Cereal asks of an archive (its documentation, "Adding more archives").
 #define MANTA_DETAIL_OUTPUT_ARCHIVE(Archive)                                                              \
   template <class T>                                                                                      \
     requires std::is_arithmetic_v<T>                                                                      \
   inline void CEREAL_SAVE_FUNCTION_NAME(Archive& ar, const T& t) { ar.Bytes(&t, sizeof(t)); }             \
+  /* The archive's type is asked first: the question behind kRawElement looks at these functions too. */   \
+  template <class A, class T>                                                                             \
+    requires(std::is_same_v<A, Archive> && kRawElement<T>)                                                \
+  inline void CEREAL_SAVE_FUNCTION_NAME(A& ar, const T& t) { ar.Bytes(&t, sizeof(t)); }                   \
   template <class T>                                                                                      \
   inline void CEREAL_SERIALIZE_FUNCTION_NAME(Archive& ar, cereal::NameValuePair<T>& t) { ar(t.value); }   \
   template <class T>                                                                                      \
@@ -112,6 +133,9 @@ inline void CEREAL_LOAD_FUNCTION_NAME(ReadArchive& ar, T& t) {
     ar.Bytes(&t, sizeof(t));
   }
 }
+template <class A, class T>
+  requires(std::is_same_v<A, ReadArchive> && kRawElement<T>)
+inline void CEREAL_LOAD_FUNCTION_NAME(A& ar, T& t) { ar.Bytes(&t, sizeof(t)); }
 template <class T>
 inline void CEREAL_SERIALIZE_FUNCTION_NAME(ReadArchive& ar, cereal::NameValuePair<T>& t) { ar(t.value); }
 template <class T>

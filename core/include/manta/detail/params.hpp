@@ -74,11 +74,11 @@ inline constexpr std::size_t kLargeArgument = 64 * 1024;
 template <class S, class A>
 inline constexpr bool kIsRefFor = false;  // a ref given for its value
 template <class S, class T>
-inline constexpr bool kIsRefFor<S, ObjectRef<T>> = !kIsRef<S>;
+inline constexpr bool kIsRefFor<S, ObjectRef<T>> = !kIsRef<S> || std::is_same_v<S, T>;
 template <class S, class A>
 inline constexpr bool kIsRefListFor = false;  // refs given for a vector of values
 template <class U, class Al, class T, class Al2>
-inline constexpr bool kIsRefListFor<std::vector<U, Al>, std::vector<ObjectRef<T>, Al2>> = !kIsRef<U>;
+inline constexpr bool kIsRefListFor<std::vector<U, Al>, std::vector<ObjectRef<T>, Al2>> = !kIsRef<U> || std::is_same_v<U, T>;
 
 template <class F, std::size_t Position, class P, class A>
 constexpr bool CheckArgument() {
@@ -223,7 +223,7 @@ class Incoming {
   template <class V>
   struct ListElement { static constexpr bool kYes = false; };
   template <class U, class Al>
-  struct ListElement<std::vector<U, Al>> { static constexpr bool kYes = kIsSerializable<U> && !kIsRef<U>; };
+  struct ListElement<std::vector<U, Al>> { static constexpr bool kYes = kIsSerializable<U>; };
 
   template <class V>
   static V OwnValue(Invocation& invocation, const ArgumentRef& given) {
