@@ -45,7 +45,7 @@ void ActorPlane::ActorTaskArrived(TaskPtr task) {
 
 void ActorPlane::ActorTaskRunnable(const TaskPtr& task) {
   if (!task->refused.empty()) {
-    if (task->Claim()) FinishDead(task, task->refused);
+    if (task->Claim()) FinishDead(task, task->refused, false);
     return;
   }
   Schedule(InstanceOf(task->actor_id));
@@ -89,6 +89,7 @@ void ActorPlane::RunCreation(const ActorPtr& actor, const TaskPtr& task) {
   task::RunResult result;
   if (task->Claim()) result = TaskPlane::Execute(*task, run, nullptr, parts_.objects);
   bool failed = !result.ok;
+  std::string reason;
   wire::Lease lease;
   std::vector<TaskPtr> refused;
   {
@@ -103,7 +104,7 @@ void ActorPlane::RunCreation(const ActorPtr& actor, const TaskPtr& task) {
       actor->state = ActorInstance::State::kAlive;
     } else {
       actor->state = ActorInstance::State::kDead;
-      actor->reason = "its constructor failed: " + (result.error ? object::Describe(*result.error) : std::string("cancelled"));
+      reason = actor->reason = "its constructor failed: " + (result.error ? object::Describe(*result.error) : std::string("cancelled"));
       refused.assign(actor->mailbox.begin(), actor->mailbox.end());
       actor->mailbox.clear();
       lease = std::exchange(actor->lease, {});
@@ -116,7 +117,7 @@ void ActorPlane::RunCreation(const ActorPtr& actor, const TaskPtr& task) {
     if (!result.error) result.error = object::MakeError(object::ErrorKind::kCancelled, "the actor's creation was cancelled");
   }
   parts_.tasks.Finish(task, run, std::move(result));
-  FailCalls(actor, std::move(refused));
+  FailCalls(std::move(refused), reason, false);
   Schedule(actor);
   DestroyIfEnded(actor);
 }
@@ -139,6 +140,7 @@ void ActorPlane::RunCalls(const ActorPtr& actor) {
       }
       task = std::move(actor->mailbox.front());
       actor->mailbox.pop_front();
+      actor->running_calls.push_back(task);
       instance = actor->instance;
       incarnation = actor->incarnation;
     }
@@ -147,7 +149,11 @@ void ActorPlane::RunCalls(const ActorPtr& actor) {
     RunContext run;
     run.actor = actor.get();
     task::RunResult result;
-    if (!task->Claim()) continue;
+    if (!task->Claim()) {
+      std::lock_guard lock(actor->mutex);
+      std::erase(actor->running_calls, task);
+      continue;
+    }
     if (task->cancelled.load(std::memory_order_acquire)) {
       result.error = object::MakeError(object::ErrorKind::kCancelled, "the actor call was cancelled");
     } else {
@@ -159,6 +165,7 @@ void ActorPlane::RunCalls(const ActorPtr& actor) {
     wire::Lease lease;
     {
       std::lock_guard lock(actor->mutex);
+      std::erase(actor->running_calls, task);
       killed = actor->incarnation != incarnation || actor->state == ActorInstance::State::kDead;
       if (killed) {
         // The instance of a killed actor is never destroyed: this may have been its last holder.
@@ -173,50 +180,40 @@ void ActorPlane::RunCalls(const ActorPtr& actor) {
         lease = std::exchange(actor->lease, {});
       }
     }
-    if (killed) {
-      result = {};
-      result.error = object::MakeError(object::ErrorKind::kActorDied, "the actor was killed while this call ran");
-    }
     instance.reset();  // an exited actor's destructor runs here, before the caller hears of the end
-    parts_.tasks.Finish(task, run, std::move(result));
+    // Of a killed actor's call the kill has told already.
+    if (!task->reported.exchange(true, std::memory_order_acq_rel)) parts_.tasks.Finish(task, run, std::move(result));
     if (exited) {
       parts_.tasks.ReturnLease(lease);
       parts_.router.Send(actor->id.owner, wire::ActorDied{actor->id, "it called ExitActor"});
-      FailCalls(actor, std::move(refused));
+      FailCalls(std::move(refused), "it called ExitActor", false);
     }
   }
   Schedule(actor);
   DestroyIfEnded(actor);
 }
 
-void ActorPlane::FinishDead(const TaskPtr& task, const std::string& reason) {
+void ActorPlane::FinishDead(const TaskPtr& task, const std::string& reason, bool restarts) {
+  if (task->reported.exchange(true, std::memory_order_acq_rel)) return;
   RunContext run;
   task::RunResult result;
   result.error = object::MakeError(object::ErrorKind::kActorDied, "the actor is dead: " + reason);
+  result.retry = restarts;  // it is made anew: a call that may be sent again finds it
   parts_.tasks.Finish(task, run, std::move(result));
 }
 
-void ActorPlane::FailCalls(const ActorPtr& actor, std::vector<TaskPtr> calls) {
-  if (calls.empty()) return;
-  std::string reason;
-  {
-    std::lock_guard lock(actor->mutex);
-    reason = actor->reason.empty() ? "it was killed" : actor->reason;
-  }
+void ActorPlane::FailCalls(std::vector<TaskPtr> calls, const std::string& reason, bool restarts) {
   for (const TaskPtr& task : calls) {
-    // Those whose arguments are still on their way are answered when they have come.
+    // Those whose arguments are still on their way are answered when they have come; those that run, at once.
     task->refused = reason;
-    if (task->Claim()) FinishDead(task, reason);
+    if (task->Claim() || task->phase.load(std::memory_order_acquire) == Phase::kRunning) FinishDead(task, reason, restarts);
   }
 }
 
 void ActorPlane::On(Rank from, const wire::ActorKill& message) {
-  // From another rank to the owner first; from the owner to the host then. The owner may be the host: it sends to itself.
-  if (message.actor.owner == self_ && from != self_) {
-    KillOwned(message.actor, message.no_restart != 0);
-    return;
-  }
-  KillHere(message.actor, message.no_restart == 0);
+  // From another rank to the owner first; from the owner to the host then.
+  if (message.actor.owner == self_ && from != self_) KillOwned(message.actor, message.no_restart != 0);
+  else KillHere(message.actor, message.no_restart == 0);
 }
 
 void ActorPlane::KillHere(const ObjectId& id, bool restart) {
@@ -232,6 +229,7 @@ void ActorPlane::KillHere(const ObjectId& id, bool restart) {
     if (actor->creation) refused.push_back(std::exchange(actor->creation, TaskPtr()));
     refused.insert(refused.end(), actor->mailbox.begin(), actor->mailbox.end());
     actor->mailbox.clear();
+    refused.insert(refused.end(), actor->running_calls.begin(), actor->running_calls.end());
     ++actor->incarnation;
     actor->state = restart ? ActorInstance::State::kCreating : ActorInstance::State::kDead;
     actor->reason = restart ? "" : "it was killed";
@@ -240,7 +238,7 @@ void ActorPlane::KillHere(const ObjectId& id, bool restart) {
   parts_.tasks.ReturnLease(lease);
   // Their results' holds may run user code: not under the token.
   if (!refused.empty())
-    parts_.lanes.Push([this, actor, refused = std::move(refused)]() mutable { FailCalls(actor, std::move(refused)); });
+    parts_.lanes.Push([this, restart, refused = std::move(refused)]() mutable { FailCalls(std::move(refused), "it was killed", restart); });
 }
 
 void ActorPlane::On(Rank, const wire::ActorEnd& message) {

@@ -72,9 +72,9 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
   TaskRecord& record = *task;
   if (record.kind == TaskKind::kActorCreation) {
     if (error != nullptr) {
-      // Callers are told why: what the constructor was to be given failed.
-      auto died = std::make_shared<object::ErrorRecord>(*error);
-      parts_.tasks.FailTask(task, std::move(died));
+      // Its object fails, and with it all calls.
+      parts_.tasks.FailTask(task, object::MakeError(object::ErrorKind::kActorDied,
+                                                    "the actor could not be made: an argument of its constructor failed: " + object::Describe(*error)));
       return;
     }
     if (!record.zero_cpu && record.lease.id == 0) {
@@ -118,15 +118,20 @@ void ActorPlane::PlaceCreation(const TaskPtr& task, Rank host) {
     owned.lease = record.lease;
     address.max_task_retries = owned.options.max_task_retries;
   }
+  // Callers may send from now on: their calls wait at the host, which may hear of them before it hears of the creation. After the
+  // creation was sent it would be too late: it may be done before its sender goes on.
   const Handle actor = record.result_hold;
+  if (actor) parts_.objects.CompletePlain(*object::StateOf(actor), detail::OpsOf<ActorAddress>(), &address, sizeof(address));
+  SendToHost(task, host);
+}
+
+void ActorPlane::SendToHost(const TaskPtr& task, Rank host) {
   if (host == self_) {
     ActorTaskArrived(task);
     parts_.tasks.Deliver(task);
   } else {
     parts_.tasks.SendTo(task, host);
   }
-  // Callers may send from now on: their calls wait at the host, which may hear of them before it hears of the creation.
-  if (actor) parts_.objects.CompletePlain(*object::StateOf(actor), detail::OpsOf<ActorAddress>(), &address, sizeof(address));
 }
 
 void ActorPlane::CreationDone(const TaskPtr& task, const object::ErrorPtr& error) {
@@ -196,11 +201,10 @@ void ActorPlane::KillOwned(const ObjectId& actor, bool no_restart) {
       OwnerLetsGo(owned, actor);
     }
   }
-  // In this order: the host drops the old instance, then makes the new one.
-  if (host.valid()) parts_.router.Send(host, wire::ActorKill{actor, static_cast<std::uint8_t>(!restart)});
-  if (!again) return;
-  // Sent like any message, also to ourselves: a direct delivery would overtake the kill.
-  parts_.tasks.SendTo(again, host);
+  // In this order: the host drops the old instance, then makes the new one. Calls of this rank that come later arrive later.
+  if (host == self_) KillHere(actor, restart);
+  else if (host.valid()) parts_.router.Send(host, wire::ActorKill{actor, static_cast<std::uint8_t>(!restart)});
+  if (again) SendToHost(again, host);
 }
 
 void ActorPlane::On(Rank, const wire::ActorDied& message) {
@@ -218,7 +222,6 @@ Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options,
   record.actor_id = object.id;
   record.retries_left = 0;
   bool waits = !object.done();
-  if (!waits && object.status.load(std::memory_order_acquire) == Status::kReady) record.retries_left = AddressOf(object).max_task_retries;
   for (const auto& argument : record.arguments) waits = waits || !object::StateOf(argument.object)->done();
   {
     // What this call waits for, or an earlier one of the stream, later calls wait for too.
@@ -234,12 +237,8 @@ Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options,
 
 void ActorPlane::SendCall(const TaskPtr& task) {
   const ActorAddress address = AddressOf(*object::StateOf(task->actor));
-  if (address.host == self_.value) {
-    ActorTaskArrived(task);
-    parts_.tasks.Deliver(task);
-  } else {
-    parts_.tasks.SendTo(task, Rank(address.host));
-  }
+  if (task->attempt == 0) task->retries_left = address.max_task_retries;
+  SendToHost(task, Rank(address.host));
 }
 
 bool ActorPlane::RetryActorCall(const TaskPtr& task) {
@@ -248,6 +247,8 @@ bool ActorPlane::RetryActorCall(const TaskPtr& task) {
   if (record.retries_left > 0) --record.retries_left;
   ++record.attempt;
   Counters::Add(parts_.counters.tasks_retried);
+  record.refused.clear();
+  record.reported.store(false, std::memory_order_release);
   record.phase.store(Phase::kWaiting, std::memory_order_release);
   SendCall(task);
   return true;

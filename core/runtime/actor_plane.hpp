@@ -37,6 +37,7 @@ class ActorInstance : public base::Counted {
   TaskPtr creation;                // not yet run
   std::deque<TaskPtr> mailbox;     // calls that have arrived, in order
   int running = 0;
+  std::vector<TaskPtr> running_calls;
   bool creating = false;           // the creation runs
   bool ended = false;              // its last handle is gone
   int max_concurrency = 1;
@@ -104,12 +105,13 @@ class ActorPlane : public ActorTasks {
 
   void PlaceCreation(const TaskPtr& task, Rank host);
   void SendCall(const TaskPtr& task);
+  void SendToHost(const TaskPtr& task, Rank host);
   ActorPtr InstanceOf(const ObjectId& actor);
   void Schedule(const ActorPtr& actor);
   void RunCreation(const ActorPtr& actor, const TaskPtr& task);
   void RunCalls(const ActorPtr& actor);
-  void FailCalls(const ActorPtr& actor, std::vector<TaskPtr> calls);
-  void FinishDead(const TaskPtr& task, const std::string& reason);
+  void FailCalls(std::vector<TaskPtr> calls, const std::string& reason, bool restarts);
+  void FinishDead(const TaskPtr& task, const std::string& reason, bool restarts);
   void RunOn(const ActorPtr& actor, std::function<void()> job);
   void DestroyIfEnded(const ActorPtr& actor);
   void KillOwned(const ObjectId& actor, bool no_restart);

@@ -3,8 +3,10 @@
 
 #include <cmath>
 #include <cstring>
+#include <thread>
 
 #include "core/base/check.hpp"
+#include "core/runtime/cancellable.hpp"
 #include "core/runtime/completion.hpp"
 #include "core/runtime/invocation.hpp"
 #include "core/runtime/multi_wait.hpp"
@@ -52,7 +54,11 @@ void WaitDone(RankRuntime& runtime, ObjectState& object, std::int64_t timeout_ns
   if (!object.owned) runtime.objects().RequestValue(object);
   ObjectState* const one[] = {&object};
   runtime::MultiWait wait(runtime.progress(), one, 1);
-  if (!wait.Wait(DeadlineOf(timeout_ns)))
+  runtime::Cancellable cancellable(wait.point());
+  const bool ended = wait.Wait(DeadlineOf(timeout_ns));
+  if (object.done()) return;
+  if (cancellable.IsCancelled()) throw CancelledError("the task was cancelled while it waited in Get");
+  if (!ended)
     throw TimeoutError("Get: the object was not ready within " + std::to_string(static_cast<double>(timeout_ns) * 1e-9) +
                        " s; it can be waited for again");
 }
@@ -88,6 +94,10 @@ void ThrowTruncated(std::size_t wanted, std::size_t left) {
 }
 void ThrowNoRoom(std::size_t wanted, std::size_t left) {
   throw UsageError("an object changed while it was serialized: " + std::to_string(wanted) + " bytes to write, room for " + std::to_string(left));
+}
+
+void CheckRef(const Handle& ref) {
+  if (ref) Usable(RankRuntime::Require(), ref);
 }
 
 void WriteArchive::AddRef(const Handle& ref) {
@@ -196,8 +206,9 @@ std::shared_ptr<const void> TakeObject(Handle&& ref, const TypeOps& ops, bool* s
   RankRuntime& runtime = RankRuntime::Require();
   ObjectState& object = Ready(runtime, ref, kForever);
   std::shared_ptr<const void> value = runtime.objects().Materialize(object, ops);
-  // The record's hold on the value goes first, if ours is the last hold on the record.
   const Handle last = std::move(ref);
+  // The task that made it lets go of it a moment after it is ready: what looks shared may be so for that moment only.
+  for (int patience = 0; object.holds.load(std::memory_order_acquire) > 1 && patience < 100; ++patience) std::this_thread::yield();
   std::lock_guard lock(object.Lock());
   if (object.holds.load(std::memory_order_acquire) == 1 && (!object.owner_side || object.owner_side->borrowers.empty()) &&
       object.live == value && value.use_count() == 2) {
@@ -228,7 +239,9 @@ std::vector<bool> WaitObjects(std::span<const Handle> refs, std::size_t count, s
       for (ObjectState* object : objects)
         if (!object->done()) runtime.tasks().TryRunInPlace(*object);
     runtime::MultiWait wait(runtime.progress(), objects, count);
+    runtime::Cancellable cancellable(wait.point());
     wait.Wait(DeadlineOf(timeout_ns));
+    if (cancellable.IsCancelled()) throw CancelledError("the task was cancelled while it waited");
   } else if (timeout_ns == 0) {
     for (ObjectState* object : objects)
       if (!object->done() && !object->owned) runtime.objects().RequestValue(*object);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/object/object_state.hpp"
+#include "core/runtime/cancellable.hpp"
 #include "core/runtime/wait_point.hpp"
 
 namespace manta::runtime {
@@ -55,9 +56,11 @@ class Completion {
         }
         waiting_ = &point;
       }
+      Cancellable cancellable(point);
       const bool signaled = point.Wait(deadline_ns);
       std::lock_guard lock(mutex_);
       waiting_ = nullptr;
+      if (cancellable.IsCancelled()) throw CancelledError("the task was cancelled while it waited in AsCompleted");
       if (!signaled && ready_.empty()) {
         if (timed_out != nullptr) *timed_out = true;
         return std::nullopt;

@@ -34,6 +34,7 @@ class MultiWait {
     while (told_.load(std::memory_order_acquire) != told_must_be) std::this_thread::yield();
   }
   bool Wait(std::int64_t deadline_ns) { return point_.Wait(deadline_ns); }
+  WaitPoint& point() { return point_; }
 
  private:
   struct Node : object::ObjectWaiter {

@@ -70,11 +70,6 @@ void ObjectPlane::SendValue(ObjectState& object, Rank to) {
     try {
       MakeBytes(live);
       router_.Send(to, wire::ObjectReady{live.id, Describe(live, to, false), std::nullopt});
-    } catch (const OutOfMemoryError& error) {
-      auto record = *object::MakeError(object::ErrorKind::kOutOfMemory, error.what());
-      record.asked_bytes = error.asked_bytes();
-      record.free_bytes = error.free_bytes();
-      router_.Send(to, wire::ObjectReady{live.id, {}, object::ToWire(record)});
     } catch (...) {
       const auto record = object::FromException(std::current_exception(), "serialize", options_.self.value);
       router_.Send(to, wire::ObjectReady{live.id, {}, object::ToWire(*record)});

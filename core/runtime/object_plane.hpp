@@ -62,6 +62,8 @@ class ObjectPlane {
   void CompleteLive(ObjectState& object, const TypeOps& ops, std::shared_ptr<const void> live);
   void CompletePlain(ObjectState& object, const TypeOps& ops, const void* bytes, std::size_t size);
   /// Takes a value that came from `from`, with the refs in it.
+  /// Frees the bytes of a result that nobody will ask for.
+  void DropResult(const wire::Location& location) { FreeBlockOf(location); }
   void CompleteDescriptor(ObjectState& object, const wire::ValueDescriptor& value, Rank from);
   void Fail(ObjectState& object, object::ErrorPtr error);
 

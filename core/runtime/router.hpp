@@ -25,7 +25,9 @@ class Router {
   }
   template <class M>
   void Send(Rank to, const M& message) {
-    thread_local std::vector<std::byte> buffer;
+    // Never destroyed: the end of the job sends from the main thread after its thread_locals are gone.
+    thread_local auto* kept = new std::vector<std::byte>();
+    std::vector<std::byte>& buffer = *kept;
     buffer.clear();
     wire::Encode(buffer, session_, message);
     by_rank_[static_cast<std::size_t>(to.value)]->Send(to, buffer);

@@ -23,16 +23,8 @@ void TaskPlane::SendTo(TaskPtr task, Rank to) {
     }
     try {
       parts_.objects.MakeBytes(object);
-    } catch (const OutOfMemoryError& error) {
-      auto failure = std::make_shared<object::ErrorRecord>();
-      failure->kind = object::ErrorKind::kOutOfMemory;
-      failure->message = error.what();
-      failure->asked_bytes = error.asked_bytes();
-      failure->free_bytes = error.free_bytes();
-      FailTask(task, std::move(failure));
-      return;
     } catch (...) {
-      FailTask(task, object::FromException(std::current_exception(), NameOf(record), options_.self.value));
+      FailTask(task, FailureToStore(record));
       return;
     }
   }
@@ -174,6 +166,7 @@ void TaskPlane::On(Rank from, const wire::TaskCancel& message) {
   task->cancelled.store(true, std::memory_order_release);
   Phase expected = Phase::kQueued;
   if (task->kind != TaskKind::kTask || !task->phase.compare_exchange_strong(expected, Phase::kDone, std::memory_order_acq_rel)) {
+    task->WakeFromWait();
     CancelChildren(task->run_id);
     return;
   }

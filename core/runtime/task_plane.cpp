@@ -182,7 +182,10 @@ void TaskPlane::FailTask(const TaskPtr& task, object::ErrorPtr error) {
 void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire::ValueDescriptor* value, Rank from,
                          object::ErrorPtr error, task::RunResult* local) {
   TaskRecord& record = *task;
-  if (outcome == wire::Outcome::kRetry) {
+  if (outcome == wire::Outcome::kRetry && record.kind == TaskKind::kActorCall) {
+    if (actors_->RetryActorCall(task)) return;
+    outcome = wire::Outcome::kFailed;
+  } else if (outcome == wire::Outcome::kRetry) {
     if (record.retries_left > 0 && !record.cancelled.load(std::memory_order_acquire)) {
       --record.retries_left;
       ++record.attempt;
@@ -193,9 +196,12 @@ void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire:
     }
     outcome = wire::Outcome::kFailed;
   }
-  if (outcome == wire::Outcome::kFailed && record.kind == TaskKind::kActorCall && error->kind == object::ErrorKind::kActorDied &&
-      actors_->RetryActorCall(task))
-    return;
+  if (record.cancelled.load(std::memory_order_acquire) && outcome != wire::Outcome::kCancelled) {
+    // Whatever it did, it was cancelled first.
+    if (value != nullptr && value->location) parts_.objects.DropResult(*value->location);
+    outcome = wire::Outcome::kCancelled;
+    error = object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(record) + "' was cancelled");
+  }
   record.phase.store(Phase::kDone, std::memory_order_release);
   if (!record.result_hold) return;  // an actor made anew: its object is long ready
   ObjectState& object = *object::StateOf(record.result_hold);
@@ -263,6 +269,7 @@ void TaskPlane::CancelOwned(const TaskPtr& task) {
     FailTask(task, error);
     return;
   }
+  record.WakeFromWait();
   // It runs, waits, or is elsewhere: who waits for it hears at once, its own end comes later.
   const Handle hold = record.result_hold;
   if (hold) parts_.objects.Fail(*object::StateOf(hold), error);
@@ -279,13 +286,17 @@ void TaskPlane::CancelChildren(std::uint64_t run_id) {
 }
 
 std::uint64_t TaskPlane::DropQueued() {
-  std::uint64_t dropped = 0;
+  // Counted before any is cancelled: what waits for a cancelled one fails with it.
+  std::vector<TaskPtr> tasks;
   parts_.objects.ForEachPending([&](ObjectState& object) {
-    if (const TaskPtr task = ProducerOf(object)) {
-      ++dropped;
-      CancelOwned(task);
-    }
+    if (TaskPtr task = ProducerOf(object)) tasks.push_back(std::move(task));
   });
+  std::uint64_t dropped = 0;
+  for (const TaskPtr& task : tasks) {
+    const Phase phase = task->phase.load(std::memory_order_acquire);
+    if (phase == Phase::kWaiting || phase == Phase::kQueued) ++dropped;
+  }
+  for (const TaskPtr& task : tasks) CancelOwned(task);
   return dropped;
 }
 

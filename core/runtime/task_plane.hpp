@@ -136,6 +136,8 @@ class TaskPlane {
   void Arrived(const TaskPtr& task);
   void RunLeased(TaskPtr task);
   void RunInLane(TaskPtr task);
+  void CheckFits(const TaskRecord& record, task::RunResult& result);
+  object::ErrorPtr FailureToStore(const TaskRecord& record) const;
   void RunHere(const TaskPtr& task, int executor);
   void SendDone(Delayed&& done);
   void CancelOwned(const TaskPtr& task);

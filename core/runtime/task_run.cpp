@@ -100,23 +100,45 @@ bool TaskPlane::TryRunInPlace(ObjectState& object) {
   return true;
 }
 
+namespace {
+wire::Outcome OutcomeOf(const RunResult& result) {
+  if (result.ok) return wire::Outcome::kOk;
+  if (result.retry) return wire::Outcome::kRetry;
+  return result.error->kind == object::ErrorKind::kCancelled ? wire::Outcome::kCancelled : wire::Outcome::kFailed;
+}
+}  // namespace
+
+/// A result that no store could hold is an error here as it would be from another rank.
+void TaskPlane::CheckFits(const TaskRecord& record, RunResult& result) {
+  try {
+    const std::size_t size = result.ops->measure(result.live.get());
+    if (size > parts_.objects.store().total_bytes()) parts_.objects.store().ThrowNoRoom(size);
+  } catch (...) {
+    result.error = FailureToStore(record);
+    result.ok = false;
+    result.live.reset();
+  }
+}
+
+/// The error of a value that could not be measured, written or stored; to be called in the handler.
+object::ErrorPtr TaskPlane::FailureToStore(const TaskRecord& record) const {
+  return object::FromException(std::current_exception(), NameOf(record), options_.self.value);
+}
+
 void TaskPlane::Finish(TaskPtr task, RunContext& run, RunResult&& result) {
   TaskRecord& record = *task;
   Counters::Add(record.kind == task::TaskKind::kTask ? parts_.counters.tasks_executed : parts_.counters.actor_tasks_executed);
   const wire::Lease lease = record.kind == task::TaskKind::kTask ? std::exchange(record.lease, {}) : wire::Lease{};
-  const wire::Outcome outcome = result.ok                                                     ? wire::Outcome::kOk
-                                : result.retry                                                ? wire::Outcome::kRetry
-                                : result.error->kind == object::ErrorKind::kCancelled ? wire::Outcome::kCancelled
-                                                                                      : wire::Outcome::kFailed;
   if (record.Owned(options_.self)) {
     if (lease.id != 0) ReturnLease(lease);
-    Complete(task, outcome, nullptr, options_.self, result.error, &result);
+    if (result.ok && result.live != nullptr) CheckFits(record, result);
+    Complete(task, OutcomeOf(result), nullptr, options_.self, result.error, &result);
     return;
   }
   Delayed done;
   done.owner = record.result.owner;
   done.message.result = record.result;
-  done.message.outcome = outcome;
+  done.message.outcome = OutcomeOf(result);
   done.message.attempt = record.attempt;
   if (result.ok && result.ops != nullptr) {
     try {
@@ -128,15 +150,8 @@ void TaskPlane::Finish(TaskPtr task, RunContext& run, RunResult&& result) {
         done.message.value.size = result.plain_size;
         done.message.value.inside.assign(result.plain, result.plain + result.plain_size);
       }
-    } catch (const OutOfMemoryError& error) {
-      auto failure = std::make_shared<object::ErrorRecord>();
-      failure->kind = object::ErrorKind::kOutOfMemory;
-      failure->message = error.what();
-      failure->asked_bytes = error.asked_bytes();
-      failure->free_bytes = error.free_bytes();
-      result.error = std::move(failure);
     } catch (...) {
-      result.error = object::FromException(std::current_exception(), NameOf(record), options_.self.value);
+      result.error = FailureToStore(record);
     }
   }
   if (result.error != nullptr) {

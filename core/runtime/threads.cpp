@@ -169,11 +169,9 @@ class LanePool::Lane : public worker::FiberThread {
       const std::uint32_t seen = me.Look();
       Job job;
       if (pool_.Take(job)) {
-        pool_.running_.fetch_add(1, std::memory_order_relaxed);
         pool_.progress_.EnsureWatch();
         job();
         job = nullptr;
-        pool_.running_.fetch_sub(1, std::memory_order_relaxed);
         continue;
       }
       const std::int64_t timer = FireTimers(base::NowNanoseconds());
@@ -230,7 +228,7 @@ bool LanePool::Take(Job& job) {
 }
 
 bool LanePool::Tick() {
-  if (waiting_.load(std::memory_order_acquire) == 0) return running_.load(std::memory_order_relaxed) > 0;
+  if (waiting_.load(std::memory_order_acquire) == 0) return false;  // Push wakes the watch when there is something again
   Lane* wake = nullptr;
   {
     std::lock_guard lock(mutex_);

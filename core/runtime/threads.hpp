@@ -79,7 +79,7 @@ class LanePool {
   ~LanePool();
   void Push(Job job);
   void Stop();
-  /// From the service thread. Returns whether jobs wait or run, so that ticks must go on.
+  /// From the service thread. Returns whether jobs wait, so that ticks must go on.
   bool Tick();
 
  private:
@@ -100,7 +100,6 @@ class LanePool {
   std::vector<std::unique_ptr<Lane>> lanes_;  // guarded by mutex_
   std::vector<Lane*> idle_;                   // guarded by mutex_
   std::atomic<std::size_t> waiting_{0};       // jobs_.size(), written under mutex_
-  std::atomic<int> running_{0};
   bool stop_ = false;                         // guarded by mutex_
 };
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -82,12 +83,22 @@ struct TaskRecord : base::Counted {
   // Changing.
   std::atomic<Phase> phase{Phase::kWaiting};  // acq_rel on every change: what the former holder wrote is seen
   std::atomic<bool> cancelled{false};         // release; read by the running task (acquire)
+  std::atomic<bool> reported{false};          // an actor call whose end was told already, by a kill (acq_rel)
   std::atomic<std::int32_t> pending{0};       // arguments not ready yet, plus one while they are being looked at; acq_rel
   int retries_left = 0;                       // owner, between runs
   std::uint32_t attempt = 0;                  // owner between runs; the runner
   Rank out_rank;                              // owner; where kOut
   wire::Lease lease;                          // of the run
   std::uint64_t run_id = 0;                   // set when it runs; unique in this process
+
+  // What the running task waits for in Get or Wait, so that Cancel can end that.
+  std::mutex wait_mutex;
+  void (*wake)(void*) = nullptr;  // guarded by wait_mutex
+  void* waiting = nullptr;        // guarded by wait_mutex
+  void WakeFromWait() {
+    std::lock_guard lock(wait_mutex);
+    if (wake != nullptr) wake(waiting);
+  }
 
   bool Owned(Rank self) const { return result.owner == self; }
   /// kQueued -> kRunning; false when it was cancelled, claimed or moved.

@@ -15,28 +15,32 @@ std::vector<Sleeper*>& Pool() {
   return *pool;
 }
 
-struct Lent {
-  Lent() {
+thread_local Sleeper* mine = nullptr;
+
+/// Gives a thread's sleeper back when the thread ends.
+struct Return {
+  ~Return() {
     std::lock_guard lock(pool_mutex);
-    if (Pool().empty()) {
-      sleeper = new Sleeper();
-    } else {
-      sleeper = Pool().back();
-      Pool().pop_back();
-    }
+    Pool().push_back(mine);
+    mine = nullptr;  // the main thread still waits once, in an exit handler: it takes another, for good
   }
-  ~Lent() {
-    std::lock_guard lock(pool_mutex);
-    Pool().push_back(sleeper);
-  }
-  Sleeper* sleeper;
 };
 
 }  // namespace
 
 Sleeper& Sleeper::OfThisThread() {
-  thread_local Lent lent;
-  return *lent.sleeper;
+  if (mine == nullptr) {
+    std::lock_guard lock(pool_mutex);
+    if (Pool().empty()) {
+      mine = new Sleeper();
+    } else {
+      mine = Pool().back();
+      Pool().pop_back();
+    }
+    thread_local Return at_end;
+    static_cast<void>(at_end);
+  }
+  return *mine;
 }
 
 void Sleeper::Sleep(std::uint32_t seen, std::int64_t timeout_ns) {

@@ -30,13 +30,18 @@ namespace manta::detail {
 
 [[noreturn]] void ThrowTruncated(std::size_t wanted_bytes, std::size_t left_bytes);
 [[noreturn]] void ThrowNoRoom(std::size_t wanted_bytes, std::size_t left_bytes);
+/// Throws UsageError for a ref that is of no use in this session. Empty ones may travel.
+void CheckRef(const Handle& ref);
 
 /// Counts what a WriteArchive would write.
 class SizeArchive : public cereal::OutputArchive<SizeArchive, cereal::AllowEmptyClassElision> {
  public:
   SizeArchive() : OutputArchive(this) {}
   void Bytes(const void*, std::size_t size) { size_ += size; }
-  void AddRef(const Handle&) { size_ += kRefBytes; }
+  void AddRef(const Handle& ref) {
+    CheckRef(ref);
+    size_ += kRefBytes;
+  }
   std::size_t size() const { return size_; }
 
   static constexpr std::size_t kRefBytes = 16;
