@@ -64,6 +64,7 @@ void ActorPlane::RunOn(const ActorPtr& actor, std::function<void()> job) {
 void ActorPlane::Schedule(const ActorPtr& actor) {
   TaskPtr creation;
   bool call = false;
+  std::uint32_t incarnation = 0;
   {
     std::lock_guard lock(actor->mutex);
     if (actor->state == ActorInstance::State::kCreating) {
@@ -78,9 +79,10 @@ void ActorPlane::Schedule(const ActorPtr& actor) {
       ++actor->running;
       call = true;
     }
+    incarnation = actor->incarnation;
   }
   if (creation) RunOn(actor, [this, actor, creation] { RunCreation(actor, creation); });
-  if (call) RunOn(actor, [this, actor] { RunCalls(actor); });
+  if (call) RunOn(actor, [this, actor, incarnation] { RunCalls(actor, incarnation); });
 }
 
 void ActorPlane::RunCreation(const ActorPtr& actor, const TaskPtr& task) {
@@ -123,14 +125,14 @@ void ActorPlane::RunCreation(const ActorPtr& actor, const TaskPtr& task) {
 }
 
 /// Runs calls for as long as there are some, or for one turn.
-void ActorPlane::RunCalls(const ActorPtr& actor) {
+void ActorPlane::RunCalls(const ActorPtr& actor, std::uint32_t incarnation) {
   const std::int64_t begin = base::NowNanoseconds();
   for (;;) {
     TaskPtr task;
     std::shared_ptr<void> instance;
-    std::uint32_t incarnation = 0;
     {
       std::lock_guard lock(actor->mutex);
+      if (actor->incarnation != incarnation) return;  // killed: the new instance has turns of its own
       const bool next = actor->state == ActorInstance::State::kAlive && !actor->mailbox.empty() &&
                         actor->mailbox.front()->phase.load(std::memory_order_acquire) != Phase::kWaiting &&
                         base::NowNanoseconds() - begin < kTurnNs;
@@ -142,7 +144,6 @@ void ActorPlane::RunCalls(const ActorPtr& actor) {
       actor->mailbox.pop_front();
       actor->running_calls.push_back(task);
       instance = actor->instance;
-      incarnation = actor->incarnation;
     }
     // With more than one call at once the others need not wait for this one.
     Schedule(actor);
@@ -230,6 +231,8 @@ void ActorPlane::KillHere(const ObjectId& id, bool restart) {
     refused.insert(refused.end(), actor->mailbox.begin(), actor->mailbox.end());
     actor->mailbox.clear();
     refused.insert(refused.end(), actor->running_calls.begin(), actor->running_calls.end());
+    actor->running_calls.clear();
+    actor->running = 0;  // those that run are no longer this actor's
     ++actor->incarnation;
     actor->state = restart ? ActorInstance::State::kCreating : ActorInstance::State::kDead;
     actor->reason = restart ? "" : "it was killed";

@@ -242,15 +242,9 @@ void ActorPlane::SendCall(const TaskPtr& task) {
 }
 
 bool ActorPlane::RetryActorCall(const TaskPtr& task) {
-  TaskRecord& record = *task;
-  if (record.retries_left == 0 || record.cancelled.load(std::memory_order_acquire)) return false;
-  if (record.retries_left > 0) --record.retries_left;
-  ++record.attempt;
+  if (task->retries_left == 0 || task->cancelled.load(std::memory_order_acquire)) return false;
   Counters::Add(parts_.counters.tasks_retried);
-  record.refused.clear();
-  record.reported.store(false, std::memory_order_release);
-  record.phase.store(Phase::kWaiting, std::memory_order_release);
-  SendCall(task);
+  SendCall(parts_.tasks.Again(task));
   return true;
 }
 

@@ -109,7 +109,7 @@ class ActorPlane : public ActorTasks {
   ActorPtr InstanceOf(const ObjectId& actor);
   void Schedule(const ActorPtr& actor);
   void RunCreation(const ActorPtr& actor, const TaskPtr& task);
-  void RunCalls(const ActorPtr& actor);
+  void RunCalls(const ActorPtr& actor, std::uint32_t incarnation);
   void FailCalls(std::vector<TaskPtr> calls, const std::string& reason, bool restarts);
   void FinishDead(const TaskPtr& task, const std::string& reason, bool restarts);
   void RunOn(const ActorPtr& actor, std::function<void()> job);

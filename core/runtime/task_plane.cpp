@@ -2,7 +2,7 @@
 #include "core/runtime/task_plane.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <cstring>
 
 #include "core/base/check.hpp"
 #include "core/base/log.hpp"
@@ -240,6 +240,39 @@ void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire:
   record.carried.clear();
   record.actor.Reset();
   record.result_hold.Reset();
+}
+
+TaskPtr TaskPlane::Again(const TaskPtr& task) {
+  const TaskRecord& old = *task;
+  TaskPtr again(new TaskRecord());
+  TaskRecord& record = *again;
+  record.kind = old.kind;
+  record.result = old.result;
+  record.result_hold = old.result_hold;
+  record.thunk = old.thunk;
+  record.function = old.function;
+  record.bytes.Reset(old.bytes.size());
+  std::memcpy(record.bytes.data(), old.bytes.data(), old.bytes.size());
+  record.arguments = old.arguments;
+  record.carried = old.carried;
+  record.name = old.name;
+  record.cpus = old.cpus;
+  record.shape = old.shape;
+  record.one_cpu = old.one_cpu;
+  record.zero_cpu = old.zero_cpu;
+  record.pinned = old.pinned;
+  record.retry_matcher = old.retry_matcher;
+  record.seed = old.seed;
+  record.submitter = old.submitter;
+  record.parent = old.parent;
+  record.actor = old.actor;
+  record.actor_id = old.actor_id;
+  record.retries_left = old.retries_left > 0 ? old.retries_left - 1 : old.retries_left;
+  record.attempt = old.attempt + 1;
+  ObjectState& object = *object::StateOf(record.result_hold);
+  std::lock_guard lock(object.Lock());
+  if (object.producer != nullptr) *static_cast<TaskPtr*>(object.producer) = again;
+  return again;
 }
 
 // ---- cancelling ----

@@ -90,6 +90,8 @@ class TaskPlane {
   /// At the owner: the result is known. Maybe under the token.
   void Complete(const TaskPtr& task, wire::Outcome outcome, const wire::ValueDescriptor* value, Rank from, object::ErrorPtr error,
                 task::RunResult* local);
+  /// A fresh record of the same task, in the place of one that may still run where nobody listens any more.
+  TaskPtr Again(const TaskPtr& task);
   void FailTask(const TaskPtr& task, object::ErrorPtr error);
   void RunOnExecutor(TaskPtr task, int executor);
   void ExecutorIsIdle();
