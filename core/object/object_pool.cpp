@@ -136,4 +136,33 @@ std::vector<Handle> ObjectPool::Snapshot() {
   return found;
 }
 
+std::vector<ObjectPool::Trash> ObjectPool::EndSession() {
+  std::vector<Trash> all;
+  for (BorrowedShard& shard : borrowed_) {
+    std::lock_guard lock(shard.mutex);
+    shard.objects.clear();
+  }
+  std::uint32_t made = 0;
+  {
+    std::lock_guard lock(free_mutex_);
+    made = made_;
+  }
+  for (std::uint32_t i = 0; i < made; ++i) {
+    ObjectState& object = *At(i);
+    std::lock_guard lock(object.Lock());
+    if (!object.in_use) continue;
+    object.waiters = nullptr;
+    const ObjectId id = object.id;
+    const bool held = object.holds.load(std::memory_order_acquire) != 0;
+    Trash& trash = all.emplace_back();
+    Free(object, trash);
+    if (!held) continue;
+    // A ref of the user's names it still, and compares and prints by its id: the record is not used again.
+    object.id = id;
+    std::lock_guard free_lock(free_mutex_);
+    free_.pop_back();
+  }
+  return all;
+}
+
 }  // namespace manta::object

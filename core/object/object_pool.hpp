@@ -44,6 +44,9 @@ class ObjectPool {
   /// Not under its lock.
   bool TryFreeBorrowed(ObjectState& object, const ObjectId& id, Trash& trash);
 
+  /// Empties all records, those that are held too: they keep their ids and are never used again. No other thread is at work.
+  std::vector<Trash> EndSession();
+
   std::uint64_t in_use() const { return in_use_.load(std::memory_order_relaxed); }
   /// All records that are in use at the time; for shutdown and reports. `visit` gets a hold on each.
   std::vector<Handle> Snapshot();

@@ -44,8 +44,13 @@ void ActorPlane::ActorTaskArrived(TaskPtr task) {
 }
 
 void ActorPlane::ActorTaskRunnable(const TaskPtr& task) {
-  if (!task->refused.empty()) {
-    if (task->Claim()) FinishDead(task, task->refused, false);
+  std::string refused;
+  {
+    std::lock_guard lock(task->wait_mutex);
+    refused = task->refused;
+  }
+  if (!refused.empty()) {
+    if (task->Claim()) FinishDead(task, refused, false, false);
     return;
   }
   Schedule(InstanceOf(task->actor_id));
@@ -194,20 +199,26 @@ void ActorPlane::RunCalls(const ActorPtr& actor, std::uint32_t incarnation) {
   DestroyIfEnded(actor);
 }
 
-void ActorPlane::FinishDead(const TaskPtr& task, const std::string& reason, bool restarts) {
+void ActorPlane::FinishDead(const TaskPtr& task, const std::string& reason, bool restarts, bool runs) {
   if (task->reported.exchange(true, std::memory_order_acq_rel)) return;
+  // One that runs keeps its record, with the arguments that it reads, until it is done; nobody hears of that.
+  const TaskPtr told = runs ? parts_.tasks.Replace(task) : task;
   RunContext run;
   task::RunResult result;
   result.error = object::MakeError(object::ErrorKind::kActorDied, "the actor is dead: " + reason);
   result.retry = restarts;  // it is made anew: a call that may be sent again finds it
-  parts_.tasks.Finish(task, run, std::move(result));
+  parts_.tasks.Finish(told, run, std::move(result));
 }
 
 void ActorPlane::FailCalls(std::vector<TaskPtr> calls, const std::string& reason, bool restarts) {
   for (const TaskPtr& task : calls) {
     // Those whose arguments are still on their way are answered when they have come; those that run, at once.
-    task->refused = reason;
-    if (task->Claim() || task->phase.load(std::memory_order_acquire) == Phase::kRunning) FinishDead(task, reason, restarts);
+    {
+      std::lock_guard lock(task->wait_mutex);
+      task->refused = reason;
+    }
+    if (task->Claim()) FinishDead(task, reason, restarts, false);
+    else if (task->phase.load(std::memory_order_acquire) == Phase::kRunning) FinishDead(task, reason, restarts, true);
   }
 }
 
@@ -281,13 +292,16 @@ void ActorPlane::DestroyAll() {
     owned_.clear();
   }
   for (auto& [id, actor] : all) {
+    // Declared before the lock: destructors of the user's run after it.
     std::shared_ptr<void> instance;
+    std::deque<TaskPtr> mailbox;
+    TaskPtr creation;
     std::lock_guard lock(actor->mutex);
     actor->state = ActorInstance::State::kDead;
     actor->reason = "the session has ended";
     instance = std::move(actor->instance);
-    actor->mailbox.clear();
-    actor->creation = {};
+    mailbox.swap(actor->mailbox);
+    creation = std::exchange(actor->creation, TaskPtr());
   }
 }
 

@@ -77,6 +77,17 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
                                                     "the actor could not be made: an argument of its constructor failed: " + object::Describe(*error)));
       return;
     }
+    bool killed = false;
+    {
+      std::lock_guard lock(mutex_);
+      auto it = owned_.find(record.result);
+      killed = it != owned_.end() && it->second.dead;
+    }
+    if (killed) {
+      parts_.tasks.ReturnLease(record.lease);
+      parts_.tasks.FailTask(task, object::MakeError(object::ErrorKind::kActorDied, "the actor is dead: it was killed before it was made"));
+      return;
+    }
     if (!record.zero_cpu && record.lease.id == 0) {
       parts_.tasks.AskForLease(task);
       return;
@@ -90,20 +101,42 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
     PlaceCreation(task, host);
     return;
   }
-  // A call: those that earlier calls of its stream hold back wait in order_.
-  std::unique_lock lock(order_mutex_);
-  const actor::CallOrder<TaskPtr>::Stream stream{record.actor.get(), record.submitter};
-  if (error != nullptr) record.argument_error = std::move(error);
-  std::vector<TaskPtr> leave{task};
-  if (record.ordered) leave = order_.Settle(stream, task);
-  // Under the lock: a later call of the stream must not overtake these.
-  std::vector<TaskPtr> failed;
-  for (const TaskPtr& call : leave) {
-    if (call->argument_error != nullptr) failed.push_back(call);
+  if (!record.ordered) {
+    if (error != nullptr) parts_.tasks.FailTask(task, std::move(error));
+    else SendCall(task);
+    return;
+  }
+  // Others of its stream may wait for it, so all that could hold it back later is done before it settles: arguments that are only
+  // live are serialized, which is the user's code.
+  if (error == nullptr && !parts_.tasks.ArgumentsHaveBytes(record)) {
+    if (parts_.progress.HeldByThisThread()) {
+      parts_.lanes.Push([this, task] { OwnedActorTaskReady(task, nullptr); });
+      return;
+    }
+    error = parts_.tasks.MakeArgumentBytes(record);
+  }
+  record.argument_error = std::move(error);
+  {
+    std::lock_guard lock(order_mutex_);
+    for (TaskPtr& call : order_.Settle({record.actor.get(), record.submitter}, task)) leaving_.push_back(std::move(call));
+    if (sending_) return;
+    sending_ = true;
+  }
+  // One thread sends at a time, so that the order holds, and without the lock: a send may fail, and what hangs on it settles then.
+  for (;;) {
+    TaskPtr call;
+    {
+      std::lock_guard lock(order_mutex_);
+      if (leaving_.empty()) {
+        sending_ = false;
+        return;
+      }
+      call = std::move(leaving_.front());
+      leaving_.pop_front();
+    }
+    if (call->argument_error != nullptr) parts_.tasks.FailTask(call, call->argument_error);
     else SendCall(call);
   }
-  lock.unlock();
-  for (const TaskPtr& call : failed) parts_.tasks.FailTask(call, call->argument_error);
 }
 
 void ActorPlane::PlaceCreation(const TaskPtr& task, Rank host) {
@@ -227,7 +260,7 @@ Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options,
     // What this call waits for, or an earlier one of the stream, later calls wait for too.
     std::lock_guard lock(order_mutex_);
     const actor::CallOrder<TaskPtr>::Stream stream{record.actor.get(), record.submitter};
-    if (waits || order_.Waits(stream)) {
+    if (waits || sending_ || order_.Waits(stream)) {
       record.ordered = true;
       order_.Enter(stream, task);
     }
@@ -244,7 +277,10 @@ void ActorPlane::SendCall(const TaskPtr& task) {
 bool ActorPlane::RetryActorCall(const TaskPtr& task) {
   if (task->retries_left == 0 || task->cancelled.load(std::memory_order_acquire)) return false;
   Counters::Add(parts_.counters.tasks_retried);
-  SendCall(parts_.tasks.Again(task));
+  const TaskPtr again = parts_.tasks.Replace(task);
+  if (again->retries_left > 0) --again->retries_left;
+  ++again->attempt;
+  SendCall(again);
   return true;
 }
 

@@ -111,7 +111,7 @@ class ActorPlane : public ActorTasks {
   void RunCreation(const ActorPtr& actor, const TaskPtr& task);
   void RunCalls(const ActorPtr& actor, std::uint32_t incarnation);
   void FailCalls(std::vector<TaskPtr> calls, const std::string& reason, bool restarts);
-  void FinishDead(const TaskPtr& task, const std::string& reason, bool restarts);
+  void FinishDead(const TaskPtr& task, const std::string& reason, bool restarts, bool runs);
   void RunOn(const ActorPtr& actor, std::function<void()> job);
   void DestroyIfEnded(const ActorPtr& actor);
   void KillOwned(const ObjectId& actor, bool no_restart);
@@ -129,6 +129,8 @@ class ActorPlane : public ActorTasks {
 
   std::mutex order_mutex_;
   actor::CallOrder<TaskPtr> order_;                    // guarded by order_mutex_
+  std::deque<TaskPtr> leaving_;                        // settled, in the order to be sent; guarded by order_mutex_
+  bool sending_ = false;                               // a thread sends what is leaving; guarded by order_mutex_
 
   std::mutex names_mutex_;
   actor::NameTable names_;                             // rank 0; guarded by names_mutex_

@@ -199,6 +199,11 @@ void ObjectPlane::FreeValue(object::ObjectPool::Trash& trash, const ObjectId&, b
   if (owned) FreeBlockOf(*trash.location);
 }
 
+void ObjectPlane::DropValue(const wire::ValueDescriptor& value, Rank from) {
+  for (const ObjectId& id : value.contained) ReceiveRef(id, from, true);
+  if (value.location) FreeBlockOf(*value.location);
+}
+
 void ObjectPlane::FreeBlockOf(const wire::Location& location) {
   if (location.holder == options_.self) store_.Free(location.entry);
   else router_.Send(location.holder, wire::FreeBlock{location.entry});
@@ -245,6 +250,11 @@ Handle ObjectPlane::ReceiveArgument(const ObjectId& id, const wire::ValueDescrip
     if (from != id.owner) router_.Send(id.owner, wire::CopyNotice{id});
   }
   return held;
+}
+
+void ObjectPlane::Sweep() {
+  for (object::ObjectPool::Trash& trash : pool_.EndSession())
+    if (trash.location && trash.pinned) store_.Unpin(trash.location->entry);
 }
 
 void ObjectPlane::FailAllPending(const std::string& reason) {

@@ -21,7 +21,8 @@ ObjectPlane::ObjectPlane(Options options, object::ObjectPool& pool, Router& rout
                          Counters& counters, ObjectEvents& events)
     : options_(std::move(options)), pool_(pool), router_(router), store_(store), rma_(rma), counters_(counters), events_(events) {}
 
-void ObjectPlane::RoundTrip(const TypeOps& ops, std::shared_ptr<const void>& object) {
+void ObjectPlane::CheckSerialize(const TypeOps& ops, std::shared_ptr<const void>& object) {
+  if (!options_.check_serialize) return;
   const std::size_t size = ops.measure(object.get());
   const auto bytes = AlignedBytes(size);
   std::vector<Handle> refs;
@@ -31,7 +32,7 @@ void ObjectPlane::RoundTrip(const TypeOps& ops, std::shared_ptr<const void>& obj
 
 Handle ObjectPlane::PutOwned(const TypeOps& ops, std::shared_ptr<const void> live) {
   Counters::Add(counters_.puts);
-  if (options_.check_serialize) RoundTrip(ops, live);
+  CheckSerialize(ops, live);
   const std::size_t size = ops.measure(live.get());
   if (size > store_.total_bytes()) store_.ThrowNoRoom(size);
   Handle handle = MakePending();

@@ -62,8 +62,8 @@ class ObjectPlane {
   void CompleteLive(ObjectState& object, const TypeOps& ops, std::shared_ptr<const void> live);
   void CompletePlain(ObjectState& object, const TypeOps& ops, const void* bytes, std::size_t size);
   /// Takes a value that came from `from`, with the refs in it.
-  /// Frees the bytes of a result that nobody will ask for.
-  void DropResult(const wire::Location& location) { FreeBlockOf(location); }
+  /// Takes over what comes with a result that nobody will ask for, refs and bytes, and lets it go.
+  void DropValue(const wire::ValueDescriptor& value, Rank from);
   void CompleteDescriptor(ObjectState& object, const wire::ValueDescriptor& value, Rank from);
   void Fail(ObjectState& object, object::ErrorPtr error);
 
@@ -75,6 +75,8 @@ class ObjectPlane {
   /// Whether the value can be read here now. If not, starts to bring it, and calls `then` when it is there (or when it failed to come)
   /// under the token.
   bool EnsureLocal(ObjectState& object, std::function<void()> then);
+  /// Where check-serialize is set: puts the object through its serializer, so that a forgotten field shows. User code.
+  void CheckSerialize(const TypeOps& ops, std::shared_ptr<const void>& object);
   /// Asks the owner for the value of a borrowed object that is pending.
   void RequestValue(ObjectState& object);
 
@@ -106,6 +108,8 @@ class ObjectPlane {
   LocalStore& store() { return store_; }
   /// Fails everything that is pending: the session is over.
   void FailAllPending(const std::string& reason);
+  /// The session is over on all ranks: lets go of every value and pin, also of records that users' refs still name. User code.
+  void Sweep();
   /// Visits the pending objects of this rank. Slow: looks through all records.
   template <class Visit>
   void ForEachPending(Visit visit) {
@@ -153,7 +157,6 @@ class ObjectPlane {
                                                                     std::vector<Handle>* refs);
   void AskForMore(std::uint64_t token, Fetch& fetch);
   void FinishFetch(std::uint64_t token);
-  void RoundTrip(const TypeOps& ops, std::shared_ptr<const void>& object);
 
   const Options options_;
   object::ObjectPool& pool_;

@@ -33,7 +33,7 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
   self_transport_ = std::make_unique<SelfTransport>(info_.self, mine);
   std::vector<Transport*> transports{self_transport_.get()};
   transports.insert(transports.end(), parts_.transports.begin(), parts_.transports.end());
-  router_ = std::make_unique<Router>(info_.ranks, transports, info_.session);
+  router_ = std::make_unique<Router>(info_.ranks, transports, info_.session, mine);
   if (parts_.rma != nullptr) transports.push_back(parts_.rma);
 
   worker::Progress::Options options;
@@ -290,6 +290,12 @@ std::vector<AssignedGpu> RankRuntime::GpusOf(const wire::Lease& lease) const {
 // ---- the end ----
 void RankRuntime::BroadcastAbort(int code, const std::string& reason) {
   router_->SendToAllOthers(info_.self, wire::Abort{code, reason});
+  // The process ends right after: what MPI has not taken yet would be lost.
+  for (int i = 0; i < 100; ++i) {
+    progress_->TryPoll();
+    if (std::all_of(parts_.transports.begin(), parts_.transports.end(), [](const Transport* one) { return one->Flushed(); })) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 void RankRuntime::On(Rank, const wire::Abort& message) { on_abort_(message.code, message.reason); }

@@ -41,7 +41,10 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
   /// destroyed, but it may be tried again.
   bool JoinThreads(std::int64_t grace_ns);
   /// Nobody polls from now on.
-  void StopPolling() { progress_->Stop(); }
+  void StopPolling() {
+    progress_->Stop();
+    progress_->Close();
+  }
   /// Polls until all that was sent has left.
   void Flush();
   /// Tells the other ranks that the job ends now. Any thread, also a signal's helper.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/check.hpp"
+#include "core/node/doorbell.hpp"
 #include "core/ports/transport.hpp"
 #include "core/wire/messages.hpp"
 
@@ -14,7 +15,8 @@ namespace manta::runtime {
 class Router {
  public:
   /// `transports` in order of preference; each rank takes the first that reaches it.
-  Router(int ranks, const std::vector<Transport*>& transports, std::uint32_t session) : session_(session) {
+  Router(int ranks, const std::vector<Transport*>& transports, std::uint32_t session, node::RankBlock& own_block)
+      : session_(session), own_block_(own_block) {
     for (int rank = 0; rank < ranks; ++rank) {
       Transport* found = nullptr;
       for (Transport* transport : transports)
@@ -30,7 +32,10 @@ class Router {
     std::vector<std::byte>& buffer = *kept;
     buffer.clear();
     wire::Encode(buffer, session_, message);
-    by_rank_[static_cast<std::size_t>(to.value)]->Send(to, buffer);
+    Transport& transport = *by_rank_[static_cast<std::size_t>(to.value)];
+    transport.Send(to, buffer);
+    // What does not leave by itself leaves when one of us polls: wake who sleeps.
+    if (!transport.RingsSleepers()) node::RingBell(own_block_);
     if (buffer.capacity() > kKeptBytes) std::vector<std::byte>().swap(buffer);
   }
   template <class M>
@@ -45,6 +50,7 @@ class Router {
   static constexpr std::size_t kKeptBytes = 1 << 20;
   std::vector<Transport*> by_rank_;
   std::uint32_t session_;
+  node::RankBlock& own_block_;
 };
 
 }  // namespace manta::runtime

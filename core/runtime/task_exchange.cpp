@@ -11,20 +11,30 @@ namespace manta::runtime {
 using task::Phase;
 using task::TaskKind;
 
+bool TaskPlane::ArgumentsHaveBytes(const TaskRecord& record) {
+  return std::all_of(record.arguments.begin(), record.arguments.end(),
+                     [](const auto& argument) { return ObjectPlane::HasBytes(*object::StateOf(argument.object)); });
+}
+
+object::ErrorPtr TaskPlane::MakeArgumentBytes(TaskRecord& record) {
+  try {
+    for (const auto& argument : record.arguments) parts_.objects.MakeBytes(*object::StateOf(argument.object));
+    return nullptr;
+  } catch (...) {
+    return FailureToStore(record);
+  }
+}
+
 void TaskPlane::SendTo(TaskPtr task, Rank to) {
   TaskRecord& record = *task;
   // Arguments that are only live are serialized first; that is the user's code.
-  for (const auto& argument : record.arguments) {
-    ObjectState& object = *object::StateOf(argument.object);
-    if (ObjectPlane::HasBytes(object)) continue;
+  if (!ArgumentsHaveBytes(record)) {
     if (parts_.progress.HeldByThisThread()) {
       parts_.lanes.Push([this, task = std::move(task), to] { SendTo(task, to); });
       return;
     }
-    try {
-      parts_.objects.MakeBytes(object);
-    } catch (...) {
-      FailTask(task, FailureToStore(record));
+    if (object::ErrorPtr error = MakeArgumentBytes(record)) {
+      FailTask(task, std::move(error));
       return;
     }
   }
@@ -146,7 +156,10 @@ void TaskPlane::Arrived(const TaskPtr& task) {
 void TaskPlane::On(Rank from, const wire::TaskDone& done) {
   const Handle held = done.result.owner == options_.self ? parts_.objects.FindOwned(done.result) : Handle();
   const TaskPtr task = held ? ProducerOf(*object::StateOf(held)) : TaskPtr();
-  if (!task || task->attempt != done.attempt) return;  // a late message
+  if (!task || task->attempt != done.attempt) {  // a late message
+    parts_.objects.DropValue(done.value, from);
+    return;
+  }
   Complete(task, done.outcome, &done.value, from, done.error ? object::FromWire(*done.error) : nullptr, nullptr);
 }
 
@@ -220,7 +233,7 @@ void TaskPlane::On(Rank from, const wire::WorkRequest& message) {
   }
   for (auto& [owner, message_back] : others) parts_.router.Send(owner, message_back);
   if (tasks.empty()) {
-    if (said_backlog_.exchange(false, std::memory_order_acq_rel)) parts_.router.Send(Rank(0), wire::Backlog{0});
+    TakeBacklogBack();
     parts_.router.Send(from, wire::NoWork{});
   }
 }
@@ -264,6 +277,16 @@ void TaskPlane::AskForLease(const TaskPtr& task) {
     lease_waiting_[request.request] = task;
   }
   parts_.router.Send(Rank(0), request);
+}
+
+bool TaskPlane::ForgetLeaseRequest(const TaskPtr& task) {
+  std::lock_guard lock(lease_mutex_);
+  for (auto it = lease_waiting_.begin(); it != lease_waiting_.end(); ++it)
+    if (it->second == task) {
+      lease_waiting_.erase(it);  // the lease goes back when it is granted to nobody
+      return true;
+    }
+  return false;
 }
 
 void TaskPlane::On(Rank, const wire::LeaseGrant& grant) {

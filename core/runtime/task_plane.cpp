@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 
 #include "core/base/check.hpp"
 #include "core/base/log.hpp"
@@ -24,10 +25,25 @@ class TaskPlane::ArgumentWait final : public object::ObjectWaiter {
   void ObjectDone(ObjectState&) override { CountDown(group_); }
   static void CountDown(Group* group) {
     if (group->task->pending.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    const TaskPtr task = group->task;
+    TaskPtr task = std::move(group->task);
     TaskPlane* plane = group->plane;
     delete group;
-    plane->ArgumentsReady(task);
+    GoOn(*plane, std::move(task));
+  }
+  /// Goes on with a task, one after another on this thread: the failure of one may make the next ready, and a chain of those must
+  /// not grow the stack.
+  static void GoOn(TaskPlane& plane, TaskPtr task) {
+    thread_local auto* ready = new std::deque<std::pair<TaskPlane*, TaskPtr>>();  // never destroyed, see Router::Send
+    thread_local bool draining = false;
+    ready->emplace_back(&plane, std::move(task));
+    if (draining) return;
+    draining = true;
+    while (!ready->empty()) {
+      auto [next_plane, next] = std::move(ready->front());
+      ready->pop_front();
+      next_plane->ArgumentsReady(next);
+    }
+    draining = false;
   }
   Group* group_ = nullptr;
 };
@@ -74,6 +90,10 @@ TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSp
     std::optional<Rank> rank;
     if (options.rank) rank = Rank(*options.rank);
     if (const auto why = WhyInfeasible(record->shape, rank)) throw InfeasibleError(*why);
+  }
+  if (options_.ranks > 1) {  // refuses what other ranks could not find, here and not on the way
+    task::EncodeCode(reinterpret_cast<const void*>(call.thunk));
+    if (call.function != nullptr) task::EncodeCode(call.function);
   }
   record->thunk = call.thunk;
   record->function = call.function;
@@ -198,7 +218,7 @@ void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire:
   }
   if (record.cancelled.load(std::memory_order_acquire) && outcome != wire::Outcome::kCancelled) {
     // Whatever it did, it was cancelled first.
-    if (value != nullptr && value->location) parts_.objects.DropResult(*value->location);
+    if (value != nullptr) parts_.objects.DropValue(*value, from);
     outcome = wire::Outcome::kCancelled;
     error = object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(record) + "' was cancelled");
   }
@@ -226,6 +246,7 @@ void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire:
       break;
     case wire::Outcome::kCancelled:
       Counters::Add(parts_.counters.tasks_cancelled);
+      if (record.kind == TaskKind::kActorCreation) actors_->CreationDone(task, error);
       parts_.objects.Fail(object, std::move(error));
       break;
     default:
@@ -242,7 +263,7 @@ void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire:
   record.result_hold.Reset();
 }
 
-TaskPtr TaskPlane::Again(const TaskPtr& task) {
+TaskPtr TaskPlane::Replace(const TaskPtr& task) {
   const TaskRecord& old = *task;
   TaskPtr again(new TaskRecord());
   TaskRecord& record = *again;
@@ -267,8 +288,9 @@ TaskPtr TaskPlane::Again(const TaskPtr& task) {
   record.parent = old.parent;
   record.actor = old.actor;
   record.actor_id = old.actor_id;
-  record.retries_left = old.retries_left > 0 ? old.retries_left - 1 : old.retries_left;
-  record.attempt = old.attempt + 1;
+  record.retries_left = old.retries_left;
+  record.attempt = old.attempt;
+  if (!record.result_hold) return again;  // another rank's: only its outcome matters
   ObjectState& object = *object::StateOf(record.result_hold);
   std::lock_guard lock(object.Lock());
   if (object.producer != nullptr) *static_cast<TaskPtr*>(object.producer) = again;
@@ -299,6 +321,10 @@ void TaskPlane::CancelOwned(const TaskPtr& task) {
   const object::ErrorPtr error = object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(record) + "' was cancelled");
   Phase expected = Phase::kQueued;
   if (record.phase.compare_exchange_strong(expected, Phase::kDone, std::memory_order_acq_rel)) {
+    FailTask(task, error);
+    return;
+  }
+  if (expected == Phase::kWaiting && ForgetLeaseRequest(task)) {
     FailTask(task, error);
     return;
   }
@@ -334,8 +360,14 @@ std::uint64_t TaskPlane::DropQueued() {
 }
 
 void TaskPlane::Housekeeping() {
-  if (said_backlog_.load(std::memory_order_relaxed) && parts_.queue.empty() && said_backlog_.exchange(false, std::memory_order_acq_rel))
-    parts_.router.Send(Rank(0), wire::Backlog{0});
+  if (parts_.queue.empty()) TakeBacklogBack();
+}
+
+void TaskPlane::TakeBacklogBack() {
+  if (!said_backlog_.load(std::memory_order_relaxed) || !said_backlog_.exchange(false, std::memory_order_seq_cst)) return;
+  parts_.router.Send(Rank(0), wire::Backlog{0});
+  // What was pushed since the look found the flag still set and said nothing.
+  if (!parts_.queue.empty() && !said_backlog_.exchange(true, std::memory_order_seq_cst)) parts_.router.Send(Rank(0), wire::Backlog{1});
 }
 
 }  // namespace manta::runtime

@@ -81,6 +81,9 @@ class TaskPlane {
   void Place(TaskPtr task);
   /// Sends the task; its arguments are serialized first where they are only live (in a lane, if under the token).
   void SendTo(TaskPtr task, Rank to);
+  static bool ArgumentsHaveBytes(const TaskRecord& record);
+  /// Serializes the arguments that are only live. User code. Returns the error if one can't be.
+  object::ErrorPtr MakeArgumentBytes(TaskRecord& record);
   /// An owned task that is to run on this rank: brings its arguments here, then runs it.
   void Deliver(const TaskPtr& task);
   /// Runs the thunk and returns its outcome. User code.
@@ -90,8 +93,8 @@ class TaskPlane {
   /// At the owner: the result is known. Maybe under the token.
   void Complete(const TaskPtr& task, wire::Outcome outcome, const wire::ValueDescriptor* value, Rank from, object::ErrorPtr error,
                 task::RunResult* local);
-  /// A fresh record of the same task, in the place of one that may still run where nobody listens any more.
-  TaskPtr Again(const TaskPtr& task);
+  /// A fresh record of the same task, which takes the place of one that may still run where nobody listens any more.
+  TaskPtr Replace(const TaskPtr& task);
   void FailTask(const TaskPtr& task, object::ErrorPtr error);
   void RunOnExecutor(TaskPtr task, int executor);
   void ExecutorIsIdle();
@@ -145,6 +148,8 @@ class TaskPlane {
   void CancelOwned(const TaskPtr& task);
   void CancelChildren(std::uint64_t run_id);
   bool CedeWhatIsOwed();
+  bool ForgetLeaseRequest(const TaskPtr& task);
+  void TakeBacklogBack();
   void AskForWork();
   std::uint32_t Want() const;
 

@@ -35,6 +35,12 @@ RunResult TaskPlane::Execute(TaskRecord& record, RunContext& run, void* self, Ob
 void TaskPlane::RunHere(const TaskPtr& task, int executor) {
   RunContext run;
   run.executor = executor;
+  if (task->cancelled.load(std::memory_order_acquire)) {
+    RunResult cancelled;
+    cancelled.error = object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(*task) + "' was cancelled");
+    Finish(task, run, std::move(cancelled));
+    return;
+  }
   const std::int64_t begin = task->Owned(options_.self) ? 0 : base::NowNanoseconds();
   RunResult result = Execute(*task, run, nullptr, parts_.objects);
   if (begin != 0) {
@@ -113,6 +119,7 @@ void TaskPlane::CheckFits(const TaskRecord& record, RunResult& result) {
   try {
     const std::size_t size = result.ops->measure(result.live.get());
     if (size > parts_.objects.store().total_bytes()) parts_.objects.store().ThrowNoRoom(size);
+    parts_.objects.CheckSerialize(*result.ops, result.live);
   } catch (...) {
     result.error = FailureToStore(record);
     result.ok = false;

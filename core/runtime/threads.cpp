@@ -65,7 +65,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
       pool_.work_.ExecutorIsIdle();
       pool_.progress_.Wait(*sleeper_.load(std::memory_order_relaxed),
                            [this] {
-                             SayIdle();
+                             if (SayIdle()) pool_.work_.ExecutorIsIdle();
                              return HasReady() || (pool_.stop_.load(std::memory_order_acquire) && parked() == 0) || HasTask();
                            },
                            timer);
@@ -77,10 +77,11 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
  private:
   static void SetThisExecutor(Executor* executor);
   /// Said before looking at the queue, and again when a wake-up took it back: who pushes looks at it after pushing (WakeOne).
-  void SayIdle() {
-    if (idle_.load(std::memory_order_relaxed)) return;
+  bool SayIdle() {
+    if (idle_.load(std::memory_order_relaxed)) return false;
     idle_.store(true, std::memory_order_seq_cst);
     pool_.idle_.fetch_add(1, std::memory_order_seq_cst);
+    return true;
   }
   bool HasTask() const {
     return !pool_.queue_.empty() && pool_.slots_.FreeOf(my_slot()) >= Amount::Whole(1);

@@ -75,6 +75,10 @@ class Progress {
   /// Starts and stops the service thread.
   void Start();
   void Stop();
+  /// Keeps the token for good: nobody polls from now on, whatever threads are left. After Stop.
+  void Close() {
+    while (!TryTakeToken()) std::this_thread::yield();
+  }
 
   /// Polls once if no other thread does. Returns the number of messages delivered.
   std::size_t TryPoll();

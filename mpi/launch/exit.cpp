@@ -56,7 +56,10 @@ void OnExit(int status, void*) {
   if (!armed.load()) return;
   if (std::this_thread::get_id() == main_thread && this_rank == 0) {
     DisarmExitHandlers();
-    actions.orderly_shutdown();
+    if (actions.orderly_shutdown()) {
+      std::fflush(stdout);
+      ::_exit(status);
+    }
     return;
   }
   if (this_rank == 0) EndJobNow(status, "exit(" + std::to_string(status) + ") was called in a task on rank 0", true);

@@ -14,7 +14,7 @@ inline constexpr int kExitRankLost = 4;
 /// What the endings need of the session, and the driver's orderly end.
 struct ExitActions {
   std::function<void(int code, const std::string& reason)> tell_others;  // must be callable from any thread
-  std::function<void()> orderly_shutdown;                                // main thread of rank 0
+  std::function<bool()> orderly_shutdown;  // main thread of rank 0; whether the process must end at once then
 };
 
 /// Installs the handlers for SIGINT and SIGTERM (those that were there are called too), exit() and std::terminate. Once.

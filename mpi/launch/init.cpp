@@ -66,7 +66,10 @@ void EndSessionHere(std::int64_t grace_ns) {
   job.stuck = !job.session->JoinThreads(grace_ns);
   if (!job.stuck) job.session->Flush();
   job.session->StopPolling();
-  if (!job.stuck) job.session.reset();
+  if (!job.stuck) {
+    job.session->objects().Sweep();
+    job.session.reset();
+  }
   job.process->CollectiveQuiesce(job.stuck);
 }
 
@@ -111,9 +114,12 @@ void ShutdownSession(bool last) {
   EndSessionHere(last ? job.grace_ns : -1);
 }
 
-void OrderlyShutdown() {
+/// Returns whether a task still runs, beside which the process can't take itself apart.
+bool OrderlyShutdown() {
   ShutdownSession(true);
+  const bool stuck = TheJob().stuck;
   EndProcess();
+  return stuck;
 }
 
 /// Flags are taken out on every rank; what they say is rank 0's to decide.

@@ -198,7 +198,8 @@ TEST(RefArgument, ByReferenceIsMaterializedAtMostOnceARank) {
       EXPECT_LE(loads, 1) << "on rank " << rank;
     }
   }
-  EXPECT_LE(*manta::Get(manta::Task(LoadsHere).SetRank(0).Remote(ref)), 1);
+  // Rank 0 put it, which with --manta-check-serialize loads it once more.
+  EXPECT_LE(*manta::Get(manta::Task(LoadsHere).SetRank(0).Remote(ref)), 2);
 }
 
 TEST(RefArgument, ByReferenceIsOneObjectForAllReadersOfARank) {

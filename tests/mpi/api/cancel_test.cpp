@@ -51,6 +51,8 @@ TEST(Cancel, OfATaskBehindOthersKeepsItFromRunning) {
     manta::Cancel(queued);
 
     EXPECT_THROW(manta::Get(queued, api_test::kPatience), manta::CancelledError);
+    // The word travels: a later message to that rank has come when the cancel has.
+    manta::Get(manta::Task([] {}).SetCpus(0).SetRank(rank).Remote());
     gate.Open();
     manta::Get(busy);
     manta::Drain();
