@@ -212,6 +212,8 @@ void ExtentHeap::GiveBackEmptyExtents(std::uint64_t at) {
   if (begin < first * extent_bytes_) InsertFree(begin, first * extent_bytes_ - begin);
   if (end > last * extent_bytes_) InsertFree(last * extent_bytes_, end - last * extent_bytes_);
   Unclaim(first, last - first);
+  // What was just used has its pages, here and in the machine: a fresh page costs as much as copying twenty.
+  search_from_ = first;
 }
 
 }  // namespace manta::node
