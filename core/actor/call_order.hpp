@@ -1,6 +1,6 @@
 #pragma once
-// The order of actor calls at the caller: those of one thread or task to one actor leave in the order in which they were made,
-// so one whose arguments are not ready holds back the later ones.
+// The order of actor calls at the caller: those of one thread or task to one actor leave in the order in which they
+// were made, so one whose arguments are not ready holds back the later ones.
 
 #include <cstdint>
 #include <deque>

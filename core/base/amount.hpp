@@ -31,8 +31,14 @@ class Amount {
   constexpr std::int64_t RoundedUp() const { return (units_ + kUnitsPerOne - 1) / kUnitsPerOne; }
 
   constexpr auto operator<=>(const Amount&) const = default;
-  constexpr Amount& operator+=(Amount other) { units_ += other.units_; return *this; }
-  constexpr Amount& operator-=(Amount other) { units_ -= other.units_; return *this; }
+  constexpr Amount& operator+=(Amount other) {
+    units_ += other.units_;
+    return *this;
+  }
+  constexpr Amount& operator-=(Amount other) {
+    units_ -= other.units_;
+    return *this;
+  }
   friend constexpr Amount operator+(Amount a, Amount b) { return a += b; }
   friend constexpr Amount operator-(Amount a, Amount b) { return a -= b; }
   friend std::ostream& operator<<(std::ostream& out, Amount a) { return out << a.value(); }

@@ -15,11 +15,11 @@ namespace manta::base {
   ((condition) ? static_cast<void>(0) : ::manta::base::AssertFailed(#condition, __FILE__, __LINE__))
 
 /// The caller's misuse: throws UsageError with the streamed text (what was wanted, found, and what to do).
-#define MANTA_EXPECT(condition, stream)                         \
-  do {                                                          \
-    if (!(condition)) {                                         \
-      std::ostringstream manta_expect_stream;                   \
-      manta_expect_stream << stream;                            \
-      throw ::manta::UsageError(manta_expect_stream.str());     \
-    }                                                           \
+#define MANTA_EXPECT(condition, stream)                     \
+  do {                                                      \
+    if (!(condition)) {                                     \
+      std::ostringstream manta_expect_stream;               \
+      manta_expect_stream << stream;                        \
+      throw ::manta::UsageError(manta_expect_stream.str()); \
+    }                                                       \
   } while (false)

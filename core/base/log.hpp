@@ -23,11 +23,11 @@ void SayLine(std::string_view text);
 }  // namespace manta::base
 
 /// MANTA_LOG(kWarning, "worker", "lost " << n << " tasks");
-#define MANTA_LOG(level, component, stream)                                            \
-  do {                                                                                 \
-    if (::manta::base::LogEnabled(::manta::base::LogLevel::level)) {                   \
-      std::ostringstream manta_log_stream;                                             \
-      manta_log_stream << stream;                                                      \
+#define MANTA_LOG(level, component, stream)                                                      \
+  do {                                                                                           \
+    if (::manta::base::LogEnabled(::manta::base::LogLevel::level)) {                             \
+      std::ostringstream manta_log_stream;                                                       \
+      manta_log_stream << stream;                                                                \
       ::manta::base::LogLine(::manta::base::LogLevel::level, component, manta_log_stream.str()); \
-    }                                                                                  \
+    }                                                                                            \
   } while (false)

@@ -121,7 +121,8 @@ ErrorPtr FromException(std::exception_ptr thrown, const std::string& function, i
     return record;
   } catch (const std::exception& error) {
     record->task.message = TextOf(error.what());
-    if (const auto* system = dynamic_cast<const std::system_error*>(&error)) record->system_code = system->code().value();
+    if (const auto* system = dynamic_cast<const std::system_error*>(&error))
+      record->system_code = system->code().value();
     // A TaskError that passes through keeps what was thrown first, and where.
     if (const auto* task = dynamic_cast<const TaskError*>(&error)) {
       record->task = task->details();
@@ -147,44 +148,76 @@ ErrorPtr FromException(std::exception_ptr thrown, const std::string& function, i
 
 void Throw(const ErrorRecord& record) {
   switch (record.kind) {
-    case ErrorKind::kCancelled: throw CancelledError(record.message);
-    case ErrorKind::kActorDied: throw ActorDiedError(record.message);
-    case ErrorKind::kObjectLost: throw ObjectLostError(record.message);
-    case ErrorKind::kOutOfMemory: throw OutOfMemoryError(record.message, record.asked_bytes, record.free_bytes);
-    case ErrorKind::kInfeasible: throw InfeasibleError(record.message);
-    case ErrorKind::kRankFailed: throw RankFailedError(record.message);
-    case ErrorKind::kUsage: throw UsageError(record.message);
-    case ErrorKind::kTask: break;
+    case ErrorKind::kCancelled:
+      throw CancelledError(record.message);
+    case ErrorKind::kActorDied:
+      throw ActorDiedError(record.message);
+    case ErrorKind::kObjectLost:
+      throw ObjectLostError(record.message);
+    case ErrorKind::kOutOfMemory:
+      throw OutOfMemoryError(record.message, record.asked_bytes, record.free_bytes);
+    case ErrorKind::kInfeasible:
+      throw InfeasibleError(record.message);
+    case ErrorKind::kRankFailed:
+      throw RankFailedError(record.message);
+    case ErrorKind::kUsage:
+      throw UsageError(record.message);
+    case ErrorKind::kTask:
+      break;
   }
   const TaskError plain(record.task);
   const std::string& text = record.task.message;
   switch (record.standard) {
-    case StandardType::kRuntimeError: ThrowAs<std::runtime_error>(plain, text);
-    case StandardType::kLogicError: ThrowAs<std::logic_error>(plain, text);
-    case StandardType::kInvalidArgument: ThrowAs<std::invalid_argument>(plain, text);
-    case StandardType::kOutOfRange: ThrowAs<std::out_of_range>(plain, text);
-    case StandardType::kLengthError: ThrowAs<std::length_error>(plain, text);
-    case StandardType::kDomainError: ThrowAs<std::domain_error>(plain, text);
-    case StandardType::kRangeError: ThrowAs<std::range_error>(plain, text);
-    case StandardType::kOverflowError: ThrowAs<std::overflow_error>(plain, text);
-    case StandardType::kUnderflowError: ThrowAs<std::underflow_error>(plain, text);
+    case StandardType::kRuntimeError:
+      ThrowAs<std::runtime_error>(plain, text);
+    case StandardType::kLogicError:
+      ThrowAs<std::logic_error>(plain, text);
+    case StandardType::kInvalidArgument:
+      ThrowAs<std::invalid_argument>(plain, text);
+    case StandardType::kOutOfRange:
+      ThrowAs<std::out_of_range>(plain, text);
+    case StandardType::kLengthError:
+      ThrowAs<std::length_error>(plain, text);
+    case StandardType::kDomainError:
+      ThrowAs<std::domain_error>(plain, text);
+    case StandardType::kRangeError:
+      ThrowAs<std::range_error>(plain, text);
+    case StandardType::kOverflowError:
+      ThrowAs<std::overflow_error>(plain, text);
+    case StandardType::kUnderflowError:
+      ThrowAs<std::underflow_error>(plain, text);
     case StandardType::kSystemError:
       ThrowAs<std::system_error>(plain, std::error_code(record.system_code, std::generic_category()), text);
-    case StandardType::kBadAlloc: ThrowAs<std::bad_alloc>(plain);
-    case StandardType::kIosFailure: ThrowAs<std::ios_base::failure>(plain, text);
-    case StandardType::kBadCast: ThrowAs<std::bad_cast>(plain);
-    case StandardType::kBadFunctionCall: ThrowAs<std::bad_function_call>(plain);
-    case StandardType::kBadOptionalAccess: ThrowAs<std::bad_optional_access>(plain);
-    case StandardType::kBadVariantAccess: ThrowAs<std::bad_variant_access>(plain);
-    case StandardType::kNone: break;
+    case StandardType::kBadAlloc:
+      ThrowAs<std::bad_alloc>(plain);
+    case StandardType::kIosFailure:
+      ThrowAs<std::ios_base::failure>(plain, text);
+    case StandardType::kBadCast:
+      ThrowAs<std::bad_cast>(plain);
+    case StandardType::kBadFunctionCall:
+      ThrowAs<std::bad_function_call>(plain);
+    case StandardType::kBadOptionalAccess:
+      ThrowAs<std::bad_optional_access>(plain);
+    case StandardType::kBadVariantAccess:
+      ThrowAs<std::bad_variant_access>(plain);
+    case StandardType::kNone:
+      break;
   }
   throw PlainTaskError(plain);
 }
 
 wire::WireError ToWire(const ErrorRecord& record) {
-  return {static_cast<std::uint8_t>(record.kind), record.message, record.task.type, record.task.message, record.task.function,
-          record.task.rank, record.task.type_chain, static_cast<std::uint8_t>(record.standard), record.system_code,
-          record.asked_bytes, record.free_bytes};
+  return {static_cast<std::uint8_t>(record.kind),
+          record.message,
+          record.task.type,
+          record.task.message,
+          record.task.function,
+          record.task.rank,
+          record.task.type_chain,
+          static_cast<std::uint8_t>(record.standard),
+          record.system_code,
+          record.asked_bytes,
+          record.free_bytes};
 }
 
 ErrorPtr FromWire(const wire::WireError& error) {

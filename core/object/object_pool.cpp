@@ -106,7 +106,8 @@ bool ObjectPool::TryFreeBorrowed(ObjectState& object, const ObjectId& id, Trash&
   std::lock_guard lock(shard.mutex);
   std::lock_guard object_lock(object.Lock());
   // relaxed: a new hold is made under the shard's lock only.
-  if (!object.in_use || object.owned || object.id != id || object.holds.load(std::memory_order_relaxed) != 0) return false;
+  if (!object.in_use || object.owned || object.id != id || object.holds.load(std::memory_order_relaxed) != 0)
+    return false;
   BorrowerSide& side = *object.borrower_side;
   if (side.via_pending) return false;
   if (object.is_cached) {

@@ -27,8 +27,8 @@ class ObjectPool {
   Handle FindOrMakeBorrowed(const ObjectId& id, std::uint32_t session, bool is_actor = false);
   Handle FindBorrowed(const ObjectId& id);
 
-  /// To be called under object.Lock(), when nothing keeps the record: gives it back. The value goes to `trash`, which the
-  /// caller destroys without the lock, for its destructors are the user's.
+  /// To be called under object.Lock(), when nothing keeps the record: gives it back. The value goes to `trash`, which
+  /// the caller destroys without the lock, for its destructors are the user's.
   struct Trash {
     std::shared_ptr<const void> live;
     std::shared_ptr<const std::byte[]> heap;
@@ -40,11 +40,12 @@ class ObjectPool {
     bool pinned = false;
   };
   void Free(ObjectState& object, Trash& trash);
-  /// Gives back another rank's object if nothing holds it, it is not cached, and its owner has confirmed what we received.
-  /// Not under its lock.
+  /// Gives back another rank's object if nothing holds it, it is not cached, and its owner has confirmed what we
+  /// received. Not under its lock.
   bool TryFreeBorrowed(ObjectState& object, const ObjectId& id, Trash& trash);
 
-  /// Empties all records, those that are held too: they keep their ids and are never used again. No other thread is at work.
+  /// Empties all records, those that are held too: they keep their ids and are never used again. No other thread is at
+  /// work.
   std::vector<Trash> EndSession();
 
   std::uint64_t in_use() const { return in_use_.load(std::memory_order_relaxed); }

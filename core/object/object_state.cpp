@@ -22,8 +22,10 @@ bool ObjectState::AddWaiter(ObjectWaiter& waiter) {
 bool ObjectState::RemoveWaiter(ObjectWaiter& waiter) {
   std::lock_guard lock(Lock());
   if (done()) return false;
-  if (waiter.previous_ != nullptr) waiter.previous_->next_ = waiter.next_;
-  else waiters = waiter.next_;
+  if (waiter.previous_ != nullptr)
+    waiter.previous_->next_ = waiter.next_;
+  else
+    waiters = waiter.next_;
   if (waiter.next_ != nullptr) waiter.next_->previous_ = waiter.previous_;
   return true;
 }

@@ -53,19 +53,19 @@ struct OwnerSide {
 
 /// What only a borrower keeps.
 struct BorrowerSide {
-  std::uint32_t received = 0;   // refs that the owner has counted, or will when our BorrowVia arrives
-  bool confirmed = false;       // the owner has counted us at least once
-  bool via_pending = false;     // a BorrowVia is under way: its confirmation must find this record
+  std::uint32_t received = 0;  // refs that the owner has counted, or will when our BorrowVia arrives
+  bool confirmed = false;      // the owner has counted us at least once
+  bool via_pending = false;    // a BorrowVia is under way: its confirmation must find this record
   bool queried = false;
-  std::vector<Handle> guards;   // what keeps the object alive until the owner has confirmed us
-  std::vector<Rank> transits;   // who keeps a hold for us until then
+  std::vector<Handle> guards;  // what keeps the object alive until the owner has confirmed us
+  std::vector<Rank> transits;  // who keeps a hold for us until then
 };
 
 enum class Status : std::uint8_t { kPending, kReady, kFailed };
 
 /// Type-stable: records are used again but never freed, so that a late ReleaseLast finds a record. What is marked
-/// "locked" is guarded by `Lock()`; the value's fields may be read without it once `status` was seen to be kReady, except
-/// `live`, which may appear later.
+/// "locked" is guarded by `Lock()`; the value's fields may be read without it once `status` was seen to be kReady,
+/// except `live`, which may appear later.
 struct ObjectState : detail::CountedRecord {
   static constexpr std::size_t kSmallBytes = 32;
 
@@ -78,28 +78,28 @@ struct ObjectState : detail::CountedRecord {
   bool is_actor = false;
 
   std::atomic<Status> status{Status::kPending};  // release when done, acquire to read the value
-  bool in_use = false;       // locked
-  bool error_was_read = false;  // locked; a hint only
-  bool is_cached = false;    // borrowed: kept without holds until the owner evicts it; locked
-  bool loading = false;      // somebody materializes it; locked
-  ObjectWaiter* waiters = nullptr;  // locked
+  bool in_use = false;                           // locked
+  bool error_was_read = false;                   // locked; a hint only
+  bool is_cached = false;                        // borrowed: kept without holds until the owner evicts it; locked
+  bool loading = false;                          // somebody materializes it; locked
+  ObjectWaiter* waiters = nullptr;               // locked
 
   // The value. `data` is null while it is only live.
-  const TypeOps* ops = nullptr;              // of `live`; locked
-  std::shared_ptr<const void> live;          // locked
+  const TypeOps* ops = nullptr;      // of `live`; locked
+  std::shared_ptr<const void> live;  // locked
   std::uint64_t type_hash = 0;
   Format format = Format::kNone;
-  const std::byte* data = nullptr;           // locked until ready; may appear later under the lock
+  const std::byte* data = nullptr;  // locked until ready; may appear later under the lock
   std::uint64_t size = 0;
   std::shared_ptr<const std::byte[]> heap;   // what `data` points into, where it is memory of this process
   std::optional<wire::Location> location;    // where it lies in a node segment; locked
   bool pinned = false;                       // this process pins its entry; locked
   alignas(16) std::byte small[kSmallBytes];  // what `data` points to for small values
   ErrorPtr error;
-  std::vector<Handle> contained;             // refs inside the bytes, kept while the object lives; locked
+  std::vector<Handle> contained;  // refs inside the bytes, kept while the object lives; locked
 
-  void* producer = nullptr;                  // the TaskRecord that makes it (owner); locked
-  std::unique_ptr<OwnerSide> owner_side;     // locked
+  void* producer = nullptr;                     // the TaskRecord that makes it (owner); locked
+  std::unique_ptr<OwnerSide> owner_side;        // locked
   std::unique_ptr<BorrowerSide> borrower_side;  // locked
 
   /// One of 256 mutexes, by address. Never held over a send, user code or a switch; two are never held at once.
@@ -108,7 +108,8 @@ struct ObjectState : detail::CountedRecord {
   bool done() const { return status.load(std::memory_order_acquire) != Status::kPending; }
   /// False when the object is done already (the waiter is then not told).
   bool AddWaiter(ObjectWaiter& waiter);
-  /// Whether it was removed before it was told; false: it was or is being told (by a thread that may still be in ObjectDone).
+  /// Whether it was removed before it was told; false: it was or is being told (by a thread that may still be in
+  /// ObjectDone).
   bool RemoveWaiter(ObjectWaiter& waiter);
   /// Sets the status and tells the waiters. `fill` sets the value under the lock. False if it was done already.
   template <class Fill>

@@ -32,8 +32,8 @@ struct DeviceInfo {
   std::string pci_bus_id;          // "0000:3b:00.0": where it sits, to find the cores near it
   std::uint64_t memory_bytes = 0;  // all of it, in use or not
   int multiprocessors = 0;
-  bool mig = false;                // a MIG instance: no peer access and no IPC between instances
-  bool mps = false;                // an MPS daemon lets the kernels of several processes run at once
+  bool mig = false;  // a MIG instance: no peer access and no IPC between instances
+  bool mps = false;  // an MPS daemon lets the kernels of several processes run at once
 };
 
 /// A queue of work of one device, done in order. `native` is a CUstream (which is a cudaStream_t) with CUDA.

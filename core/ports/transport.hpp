@@ -37,15 +37,17 @@ class Transport {
   virtual std::string_view name() const = 0;
   /// Whether this transport can carry messages to `destination`.
   virtual bool Reaches(Rank destination) const = 0;
-  /// Queues a copy of `message` (1 byte to 2^31 - 1) for `destination`. Never blocks: what does not fit waits in memory of
-  /// this process until Poll. Any thread; messages of one thread to one destination arrive in order. Never after Close.
+  /// Queues a copy of `message` (1 byte to 2^31 - 1) for `destination`. Never blocks: what does not fit waits in memory
+  /// of this process until Poll. Any thread; messages of one thread to one destination arrive in order. Never after
+  /// Close.
   virtual void Send(Rank destination, std::span<const std::byte> message) = 0;
   /// Pushes out what waits and delivers at most `budget` messages. Holder of the progress token only.
   /// Returns the number delivered.
   virtual std::size_t Poll(MessageHandler& handler, std::size_t budget) = 0;
   /// Whether all that was sent has left this process. Any thread; a snapshot.
   virtual bool Flushed() const = 0;
-  /// Whether something may have come in: false is certain only in the order of the caller's own fence. Cheap; any thread.
+  /// Whether something may have come in: false is certain only in the order of the caller's own fence. Cheap; any
+  /// thread.
   virtual bool MayHaveIncoming() const = 0;
   /// Whether a message that comes in rings the rank's doorbell, so that a sleeper need not wake by itself to look.
   virtual bool RingsSleepers() const { return false; }

@@ -62,8 +62,10 @@ void ActorPlane::RunOn(const ActorPtr& actor, std::function<void()> job) {
     std::lock_guard lock(actor->mutex);
     leased = actor->lease.id != 0;
   }
-  if (leased) parts_.leased.Run(std::move(job));
-  else parts_.lanes.Push(std::move(job));
+  if (leased)
+    parts_.leased.Run(std::move(job));
+  else
+    parts_.lanes.Push(std::move(job));
 }
 
 void ActorPlane::Schedule(const ActorPtr& actor) {
@@ -73,7 +75,8 @@ void ActorPlane::Schedule(const ActorPtr& actor) {
   {
     std::lock_guard lock(actor->mutex);
     if (actor->state == ActorInstance::State::kCreating) {
-      if (actor->creation && !actor->creating && actor->creation->phase.load(std::memory_order_acquire) == Phase::kQueued) {
+      if (actor->creation && !actor->creating &&
+          actor->creation->phase.load(std::memory_order_acquire) == Phase::kQueued) {
         creation = std::move(actor->creation);
         actor->creation = {};
         actor->creating = true;
@@ -111,7 +114,8 @@ void ActorPlane::RunCreation(const ActorPtr& actor, const TaskPtr& task) {
       actor->state = ActorInstance::State::kAlive;
     } else {
       actor->state = ActorInstance::State::kDead;
-      reason = actor->reason = "its constructor failed: " + (result.error ? object::Describe(*result.error) : std::string("cancelled"));
+      reason = actor->reason =
+          "its constructor failed: " + (result.error ? object::Describe(*result.error) : std::string("cancelled"));
       refused.assign(actor->mailbox.begin(), actor->mailbox.end());
       actor->mailbox.clear();
       lease = std::exchange(actor->lease, {});
@@ -121,7 +125,8 @@ void ActorPlane::RunCreation(const ActorPtr& actor, const TaskPtr& task) {
   task->arguments.clear();  // of ours: the owner keeps what a restart needs
   if (failed) {
     parts_.tasks.ReturnLease(lease);
-    if (!result.error) result.error = object::MakeError(object::ErrorKind::kCancelled, "the actor's creation was cancelled");
+    if (!result.error)
+      result.error = object::MakeError(object::ErrorKind::kCancelled, "the actor's creation was cancelled");
   }
   parts_.tasks.Finish(task, run, std::move(result));
   FailCalls(std::move(refused), reason, false);
@@ -217,15 +222,19 @@ void ActorPlane::FailCalls(std::vector<TaskPtr> calls, const std::string& reason
       std::lock_guard lock(task->wait_mutex);
       task->refused = reason;
     }
-    if (task->Claim()) FinishDead(task, reason, restarts, false);
-    else if (task->phase.load(std::memory_order_acquire) == Phase::kRunning) FinishDead(task, reason, restarts, true);
+    if (task->Claim())
+      FinishDead(task, reason, restarts, false);
+    else if (task->phase.load(std::memory_order_acquire) == Phase::kRunning)
+      FinishDead(task, reason, restarts, true);
   }
 }
 
 void ActorPlane::On(Rank from, const wire::ActorKill& message) {
   // From another rank to the owner first; from the owner to the host then.
-  if (message.actor.owner == self_ && from != self_) KillOwned(message.actor, message.no_restart != 0);
-  else KillHere(message.actor, message.no_restart == 0);
+  if (message.actor.owner == self_ && from != self_)
+    KillOwned(message.actor, message.no_restart != 0);
+  else
+    KillHere(message.actor, message.no_restart == 0);
 }
 
 void ActorPlane::KillHere(const ObjectId& id, bool restart) {
@@ -252,7 +261,9 @@ void ActorPlane::KillHere(const ObjectId& id, bool restart) {
   parts_.tasks.ReturnLease(lease);
   // Their results' holds may run user code: not under the token.
   if (!refused.empty())
-    parts_.lanes.Push([this, restart, refused = std::move(refused)]() mutable { FailCalls(std::move(refused), "it was killed", restart); });
+    parts_.lanes.Push([this, restart, refused = std::move(refused)]() mutable {
+      FailCalls(std::move(refused), "it was killed", restart);
+    });
 }
 
 void ActorPlane::On(Rank, const wire::ActorEnd& message) {

@@ -73,8 +73,10 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
   if (record.kind == TaskKind::kActorCreation) {
     if (error != nullptr) {
       // Its object fails, and with it all calls.
-      parts_.tasks.FailTask(task, object::MakeError(object::ErrorKind::kActorDied,
-                                                    "the actor could not be made: an argument of its constructor failed: " + object::Describe(*error)));
+      parts_.tasks.FailTask(
+          task, object::MakeError(
+                    object::ErrorKind::kActorDied,
+                    "the actor could not be made: an argument of its constructor failed: " + object::Describe(*error)));
       return;
     }
     bool killed = false;
@@ -85,7 +87,8 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
     }
     if (killed) {
       parts_.tasks.ReturnLease(record.lease);
-      parts_.tasks.FailTask(task, object::MakeError(object::ErrorKind::kActorDied, "the actor is dead: it was killed before it was made"));
+      parts_.tasks.FailTask(task, object::MakeError(object::ErrorKind::kActorDied,
+                                                    "the actor is dead: it was killed before it was made"));
       return;
     }
     if (!record.zero_cpu && record.lease.id == 0) {
@@ -102,12 +105,14 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
     return;
   }
   if (!record.ordered) {
-    if (error != nullptr) parts_.tasks.FailTask(task, std::move(error));
-    else SendCall(task);
+    if (error != nullptr)
+      parts_.tasks.FailTask(task, std::move(error));
+    else
+      SendCall(task);
     return;
   }
-  // Others of its stream may wait for it, so all that could hold it back later is done before it settles: arguments that are only
-  // live are serialized, which is the user's code.
+  // Others of its stream may wait for it, so all that could hold it back later is done before it settles: arguments
+  // that are only live are serialized, which is the user's code.
   if (error == nullptr && !parts_.tasks.ArgumentsHaveBytes(record)) {
     if (parts_.progress.HeldByThisThread()) {
       parts_.lanes.Push([this, task] { OwnedActorTaskReady(task, nullptr); });
@@ -118,11 +123,13 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
   record.argument_error = std::move(error);
   {
     std::lock_guard lock(order_mutex_);
-    for (TaskPtr& call : order_.Settle({record.actor.get(), record.submitter}, task)) leaving_.push_back(std::move(call));
+    for (TaskPtr& call : order_.Settle({record.actor.get(), record.submitter}, task))
+      leaving_.push_back(std::move(call));
     if (sending_) return;
     sending_ = true;
   }
-  // One thread sends at a time, so that the order holds, and without the lock: a send may fail, and what hangs on it settles then.
+  // One thread sends at a time, so that the order holds, and without the lock: a send may fail, and what hangs on it
+  // settles then.
   for (;;) {
     TaskPtr call;
     {
@@ -134,8 +141,10 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
       call = std::move(leaving_.front());
       leaving_.pop_front();
     }
-    if (call->argument_error != nullptr) parts_.tasks.FailTask(call, call->argument_error);
-    else SendCall(call);
+    if (call->argument_error != nullptr)
+      parts_.tasks.FailTask(call, call->argument_error);
+    else
+      SendCall(call);
   }
 }
 
@@ -151,10 +160,11 @@ void ActorPlane::PlaceCreation(const TaskPtr& task, Rank host) {
     owned.lease = record.lease;
     address.max_task_retries = owned.options.max_task_retries;
   }
-  // Callers may send from now on: their calls wait at the host, which may hear of them before it hears of the creation. After the
-  // creation was sent it would be too late: it may be done before its sender goes on.
+  // Callers may send from now on: their calls wait at the host, which may hear of them before it hears of the creation.
+  // After the creation was sent it would be too late: it may be done before its sender goes on.
   const Handle actor = record.result_hold;
-  if (actor) parts_.objects.CompletePlain(*object::StateOf(actor), detail::OpsOf<ActorAddress>(), &address, sizeof(address));
+  if (actor)
+    parts_.objects.CompletePlain(*object::StateOf(actor), detail::OpsOf<ActorAddress>(), &address, sizeof(address));
   SendToHost(task, host);
 }
 
@@ -198,8 +208,10 @@ void ActorPlane::ActorUnreferenced(const ObjectId& actor) {
 
 void ActorPlane::Kill(const Handle& actor, bool no_restart) {
   ObjectState& object = *object::StateOf(actor);
-  if (object.owned) KillOwned(object.id, no_restart);
-  else parts_.router.Send(object.id.owner, wire::ActorKill{object.id, no_restart});
+  if (object.owned)
+    KillOwned(object.id, no_restart);
+  else
+    parts_.router.Send(object.id.owner, wire::ActorKill{object.id, no_restart});
 }
 
 void ActorPlane::KillOwned(const ObjectId& actor, bool no_restart) {
@@ -234,9 +246,12 @@ void ActorPlane::KillOwned(const ObjectId& actor, bool no_restart) {
       OwnerLetsGo(owned, actor);
     }
   }
-  // In this order: the host drops the old instance, then makes the new one. Calls of this rank that come later arrive later.
-  if (host == self_) KillHere(actor, restart);
-  else if (host.valid()) parts_.router.Send(host, wire::ActorKill{actor, static_cast<std::uint8_t>(!restart)});
+  // In this order: the host drops the old instance, then makes the new one. Calls of this rank that come later arrive
+  // later.
+  if (host == self_)
+    KillHere(actor, restart);
+  else if (host.valid())
+    parts_.router.Send(host, wire::ActorKill{actor, static_cast<std::uint8_t>(!restart)});
   if (again) SendToHost(again, host);
 }
 
@@ -286,8 +301,9 @@ bool ActorPlane::RetryActorCall(const TaskPtr& task) {
 
 // ---- names ----
 std::optional<Handle> ActorPlane::Find(const std::string& name) {
-  const NameAnswer answer =
-      name_queries_.Ask([&](std::uint64_t token) { parts_.router.Send(Rank(0), wire::NameLookup{token, name}); });
+  const NameAnswer answer = name_queries_.Ask([&](std::uint64_t token) {
+    parts_.router.Send(Rank(0), wire::NameLookup{token, name});
+  });
   if (!answer.ok) return std::nullopt;
   Handle handle = parts_.objects.ReceiveRef(answer.actor, answer.from, false);
   if (!handle) return std::nullopt;
@@ -313,8 +329,10 @@ void ActorPlane::On(Rank from, const wire::NameLookup& message) {
     found = names_.Find(message.name);
   }
   // Rank 0 holds no actor; only the owner can say whether it lives, and count the one who asks.
-  if (found) parts_.router.Send(found->owner, wire::NameGrant{message.token, from, *found});
-  else parts_.router.Send(from, wire::NameReply{message.token, 0, {}});
+  if (found)
+    parts_.router.Send(found->owner, wire::NameGrant{message.token, from, *found});
+  else
+    parts_.router.Send(from, wire::NameReply{message.token, 0, {}});
 }
 
 void ActorPlane::On(Rank, const wire::NameGrant& message) {

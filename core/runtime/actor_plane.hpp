@@ -34,17 +34,17 @@ class ActorInstance : public base::Counted {
   std::mutex mutex;  // guards all below
   State state = State::kCreating;
   std::shared_ptr<void> instance;
-  TaskPtr creation;                // not yet run
-  std::deque<TaskPtr> mailbox;     // calls that have arrived, in order
+  TaskPtr creation;             // not yet run
+  std::deque<TaskPtr> mailbox;  // calls that have arrived, in order
   int running = 0;
   std::vector<TaskPtr> running_calls;
-  bool creating = false;           // the creation runs
-  bool ended = false;              // its last handle is gone
+  bool creating = false;  // the creation runs
+  bool ended = false;     // its last handle is gone
   int max_concurrency = 1;
-  std::uint32_t incarnation = 0;   // of the instance; calls of an older one are not heard
+  std::uint32_t incarnation = 0;  // of the instance; calls of an older one are not heard
   wire::Lease lease;
   std::string name;
-  std::string reason;              // of kDead
+  std::string reason;  // of kDead
 };
 using ActorPtr = base::Ref<ActorInstance>;
 
@@ -93,10 +93,10 @@ class ActorPlane : public ActorTasks {
   struct Owned {
     Rank host;
     std::string name;
-    int restarts_left = 0;          // -1: always
+    int restarts_left = 0;  // -1: always
     std::uint32_t incarnation = 0;
     bool dead = false;
-    Handle detached;                // its own hold
+    Handle detached;  // its own hold
     // What makes it anew; kept only where it may be.
     std::shared_ptr<detail::CallSpec> creation;
     detail::ActorOptions options;
@@ -123,17 +123,17 @@ class ActorPlane : public ActorTasks {
   Parts parts_;
 
   std::mutex mutex_;
-  std::unordered_map<ObjectId, Owned> owned_;          // guarded by mutex_
-  std::unordered_map<ObjectId, ActorPtr> instances_;   // guarded by mutex_
-  int next_host_ = 0;                                  // guarded by mutex_
+  std::unordered_map<ObjectId, Owned> owned_;         // guarded by mutex_
+  std::unordered_map<ObjectId, ActorPtr> instances_;  // guarded by mutex_
+  int next_host_ = 0;                                 // guarded by mutex_
 
   std::mutex order_mutex_;
-  actor::CallOrder<TaskPtr> order_;                    // guarded by order_mutex_
-  std::deque<TaskPtr> leaving_;                        // settled, in the order to be sent; guarded by order_mutex_
-  bool sending_ = false;                               // a thread sends what is leaving; guarded by order_mutex_
+  actor::CallOrder<TaskPtr> order_;  // guarded by order_mutex_
+  std::deque<TaskPtr> leaving_;      // settled, in the order to be sent; guarded by order_mutex_
+  bool sending_ = false;             // a thread sends what is leaving; guarded by order_mutex_
 
   std::mutex names_mutex_;
-  actor::NameTable names_;                             // rank 0; guarded by names_mutex_
+  actor::NameTable names_;  // rank 0; guarded by names_mutex_
   struct NameAnswer {
     bool ok = false;
     ObjectId actor;

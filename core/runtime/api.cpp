@@ -33,7 +33,8 @@ std::int64_t DeadlineOf(std::int64_t timeout_ns) {
 ObjectState& Usable(RankRuntime& runtime, const Handle& ref) {
   MANTA_EXPECT(ref, "an empty ref was used: it was default-constructed or moved from; use what Put or Remote returned");
   ObjectState& object = *StateOf(ref);
-  MANTA_EXPECT(object.session == runtime.session(), "a ref from before Shutdown was used: its object is gone; make it again in this session");
+  MANTA_EXPECT(object.session == runtime.session(),
+               "a ref from before Shutdown was used: its object is gone; make it again in this session");
   return object;
 }
 
@@ -43,7 +44,8 @@ void CheckNotOwnCall(RankRuntime& runtime, ObjectState& object) {
     if (run->actor == nullptr || run->actor->max_concurrency > 1) continue;
     const task::TaskPtr producer = object.owned ? runtime.tasks().ProducerOf(object) : task::TaskPtr();
     MANTA_EXPECT(!producer || producer->kind != wire::TaskKind::kActorCall || producer->actor_id != run->actor->id,
-                 "a method waits for a call to its own actor, which can't begin before it returns; call the method directly, or use SetMaxConcurrency");
+                 "a method waits for a call to its own actor, which can't begin before it returns; call the method "
+                 "directly, or use SetMaxConcurrency");
   }
 }
 
@@ -59,8 +61,8 @@ void WaitDone(RankRuntime& runtime, ObjectState& object, std::int64_t timeout_ns
   if (object.done()) return;
   if (cancellable.IsCancelled()) throw CancelledError("the task was cancelled while it waited in Get");
   if (!ended)
-    throw TimeoutError("Get: the object was not ready within " + std::to_string(static_cast<double>(timeout_ns) * 1e-9) +
-                       " s; it can be waited for again");
+    throw TimeoutError("Get: the object was not ready within " +
+                       std::to_string(static_cast<double>(timeout_ns) * 1e-9) + " s; it can be waited for again");
 }
 
 void ThrowIfFailed(ObjectState& object) {
@@ -93,7 +95,8 @@ void ThrowTruncated(std::size_t wanted, std::size_t left) {
                    " left; do save and load of this type agree?");
 }
 void ThrowNoRoom(std::size_t wanted, std::size_t left) {
-  throw UsageError("an object changed while it was serialized: " + std::to_string(wanted) + " bytes to write, room for " + std::to_string(left));
+  throw UsageError("an object changed while it was serialized: " + std::to_string(wanted) +
+                   " bytes to write, room for " + std::to_string(left));
 }
 
 void CheckRef(const Handle& ref) {
@@ -166,8 +169,9 @@ void KillActor(const Handle& actor, bool no_restart) {
 std::optional<Handle> FindActor(const std::string& name) { return RankRuntime::Require().actors().Find(name); }
 
 void CheckAmount(const std::string& resource, double amount, bool gpu) {
-  MANTA_EXPECT(std::isfinite(amount) && amount >= 0 && amount < 1e12,
-               "an amount of " << amount << " of '" << resource << "' was asked for; it must be a finite number of at least 0");
+  MANTA_EXPECT(
+      std::isfinite(amount) && amount >= 0 && amount < 1e12,
+      "an amount of " << amount << " of '" << resource << "' was asked for; it must be a finite number of at least 0");
   MANTA_EXPECT(!gpu || amount <= 1 || amount == std::floor(amount),
                amount << " GPUs were asked for: below 1 it is a share of one device, above 1 it must be whole");
 }
@@ -176,7 +180,9 @@ void CheckAmount(const std::string& resource, double amount, bool gpu) {
 Handle PutOwned(const TypeOps& ops, std::shared_ptr<const void> object) {
   return RankRuntime::Require().objects().PutOwned(ops, std::move(object));
 }
-Handle PutCopied(const TypeOps& ops, const void* object) { return RankRuntime::Require().objects().PutCopied(ops, object); }
+Handle PutCopied(const TypeOps& ops, const void* object) {
+  return RankRuntime::Require().objects().PutCopied(ops, object);
+}
 void CheckUsable(const Handle& ref) { Usable(RankRuntime::Require(), ref); }
 
 std::shared_ptr<const void> GetObject(const Handle& ref, const TypeOps& ops, std::int64_t timeout_ns) {
@@ -189,7 +195,8 @@ void GetPlain(const Handle& ref, const TypeOps& ops, void* to, std::int64_t time
   ObjectState& object = Ready(runtime, ref, timeout_ns);
   {
     std::lock_guard lock(object.Lock());
-    MANTA_EXPECT(object.type_hash == ops.hash, "an object of another type than its ref says: the ref was made by a cast");
+    MANTA_EXPECT(object.type_hash == ops.hash,
+                 "an object of another type than its ref says: the ref was made by a cast");
     const void* from = object.live != nullptr ? object.live.get() : object.data;
     std::memcpy(to, from, ops.item_bytes);
   }
@@ -208,10 +215,11 @@ std::shared_ptr<const void> TakeObject(Handle&& ref, const TypeOps& ops, bool* s
   std::shared_ptr<const void> value = runtime.objects().Materialize(object, ops);
   const Handle last = std::move(ref);
   // The task that made it lets go of it a moment after it is ready: what looks shared may be so for that moment only.
-  for (int patience = 0; object.holds.load(std::memory_order_acquire) > 1 && patience < 100; ++patience) std::this_thread::yield();
+  for (int patience = 0; object.holds.load(std::memory_order_acquire) > 1 && patience < 100; ++patience)
+    std::this_thread::yield();
   std::lock_guard lock(object.Lock());
-  if (object.holds.load(std::memory_order_acquire) == 1 && (!object.owner_side || object.owner_side->borrowers.empty()) &&
-      object.live == value && value.use_count() == 2) {
+  if (object.holds.load(std::memory_order_acquire) == 1 &&
+      (!object.owner_side || object.owner_side->borrowers.empty()) && object.live == value && value.use_count() == 2) {
     object.live.reset();
     *sole = true;
   }
@@ -297,7 +305,8 @@ void ExitActor() {
 
 bool WasCurrentActorRestarted() {
   RunContext* run = RunContext::Current();
-  MANTA_EXPECT(run != nullptr && run->actor != nullptr, "WasCurrentActorRestarted was called outside of an actor's method");
+  MANTA_EXPECT(run != nullptr && run->actor != nullptr,
+               "WasCurrentActorRestarted was called outside of an actor's method");
   return run->actor->incarnation > 0;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// What a session knows of the job before it begins: decided at launch, the same on all ranks but for `self` and what follows
-// from it.
+// What a session knows of the job before it begins: decided at launch, the same on all ranks but for `self` and what
+// follows from it.
 
 #include <manta/runtime.hpp>
 
@@ -23,13 +23,13 @@ struct JobInfo {
   Rank self;
   int ranks = 1;
   std::uint32_t session = 1;
-  std::vector<NodeId> node_of;               // by rank
-  std::vector<NodeInfo> nodes;               // as users see them
-  std::vector<scheduling::NodeSpec> specs;   // as the ledger sees them
+  std::vector<NodeId> node_of;              // by rank
+  std::vector<NodeInfo> nodes;              // as users see them
+  std::vector<scheduling::NodeSpec> specs;  // as the ledger sees them
   Settings settings;
 
   // Of this rank.
-  std::uint32_t my_index = 0;                // on its node
+  std::uint32_t my_index = 0;  // on its node
   int node_cores = 1;
   int executors = 1;
   std::vector<topology::CpuSet> executor_cpus;  // empty: not bound

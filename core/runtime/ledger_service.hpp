@@ -20,14 +20,24 @@ class LedgerService {
     Counters::Add(counters_.tasks_scheduled_by_rank0);
     Change([&] { ledger_.Request(from, message.request, message.shape, message.rank); });
   }
-  void On(Rank, const wire::LeaseReturn& message) { Change([&] { ledger_.Return(message.lease); }); }
-  void On(Rank, const wire::LeaseSuspend& message) { Change([&] { ledger_.Suspend(message.lease); }); }
-  void On(Rank, const wire::LeaseResume& message) { Change([&] { ledger_.Resume(message.lease); }); }
+  void On(Rank, const wire::LeaseReturn& message) {
+    Change([&] { ledger_.Return(message.lease); });
+  }
+  void On(Rank, const wire::LeaseSuspend& message) {
+    Change([&] { ledger_.Suspend(message.lease); });
+  }
+  void On(Rank, const wire::LeaseResume& message) {
+    Change([&] { ledger_.Resume(message.lease); });
+  }
   void On(Rank from, const wire::SlotsCeded& message) {
     Change([&] { ledger_.Ceded(from, Amount::FromUnits(message.cpus)); });
   }
-  void On(Rank from, const wire::Hungry&) { Match([&] { matchmaker_.Hungry(from); }); }
-  void On(Rank from, const wire::Backlog& message) { Match([&] { matchmaker_.Backlog(from, message.has != 0); }); }
+  void On(Rank from, const wire::Hungry&) {
+    Match([&] { matchmaker_.Hungry(from); });
+  }
+  void On(Rank from, const wire::Backlog& message) {
+    Match([&] { matchmaker_.Backlog(from, message.has != 0); });
+  }
 
   std::map<std::string, double> Available() const {
     std::lock_guard lock(mutex_);
@@ -47,7 +57,8 @@ class LedgerService {
       act();
       actions = ledger_.Decide();
     }
-    for (const auto& grant : actions.grants) router_.Send(grant.requester, wire::LeaseGrant{grant.request, grant.lease});
+    for (const auto& grant : actions.grants)
+      router_.Send(grant.requester, wire::LeaseGrant{grant.request, grant.lease});
     for (const auto& cede : actions.cedes) router_.Send(cede.rank, wire::CedeSlots{cede.cpus.units()});
     for (const auto& give : actions.gives) router_.Send(give.rank, wire::SlotsReturned{give.cpus.units()});
   }

@@ -20,7 +20,10 @@ namespace manta::runtime {
 class LocalStore {
  public:
   LocalStore(std::span<std::byte> segment, const node::SegmentLayout& layout, std::uint32_t my_index)
-      : segment_(segment), total_(layout.heap_bytes), heap_(segment, layout, my_index, 1), entries_(segment, layout, my_index) {}
+      : segment_(segment),
+        total_(layout.heap_bytes),
+        heap_(segment, layout, my_index, 1),
+        entries_(segment, layout, my_index) {}
 
   std::byte* At(std::uint64_t offset) const { return segment_.data() + offset; }
   std::uint64_t total_bytes() const { return total_; }
@@ -36,15 +39,16 @@ class LocalStore {
   }
   [[noreturn]] void ThrowNoRoom(std::uint64_t size_bytes) const {
     const std::uint64_t free = heap_.FreeBytesOnNode();
-    throw OutOfMemoryError("the node's object store has no room for " + std::to_string(size_bytes) + " bytes: " +
-                               std::to_string(free) + " of " + std::to_string(total_) +
+    throw OutOfMemoryError("the node's object store has no room for " + std::to_string(size_bytes) +
+                               " bytes: " + std::to_string(free) + " of " + std::to_string(total_) +
                                " bytes are free; drop refs, or start with a larger --manta-object-store-bytes",
                            size_bytes, free);
   }
   void Abandon(std::uint64_t offset) { heap_.Free(offset); }
 
   /// Makes filled bytes visible. Returns the entry, or nothing when the table is full (then the caller keeps a copy).
-  std::optional<std::uint32_t> Publish(ObjectId id, std::uint64_t offset, std::uint64_t size_bytes, std::uint64_t type_hash) {
+  std::optional<std::uint32_t> Publish(ObjectId id, std::uint64_t offset, std::uint64_t size_bytes,
+                                       std::uint64_t type_hash) {
     auto entry = entries_.Publish(id, offset, size_bytes, type_hash);
     if (entry) {
       std::lock_guard lock(mutex_);

@@ -1,4 +1,5 @@
-// Who holds an object, and when it is freed. The rules are in docs/protocol.md; tests/models/borrow_model_test.cpp explores them.
+// Who holds an object, and when it is freed. The rules are in docs/protocol.md; tests/models/borrow_model_test.cpp
+// explores them.
 #include <algorithm>
 
 #include "core/base/log.hpp"
@@ -175,7 +176,8 @@ void ObjectPlane::TryFreeOwned(ObjectState& object) {
     if (object.owner_side && !object.owner_side->borrowers.empty()) return;
     id = object.id;
     actor = object.is_actor;
-    unread_failure = !actor && !object.error_was_read && object.status.load(std::memory_order_relaxed) == Status::kFailed &&
+    unread_failure = !actor && !object.error_was_read &&
+                     object.status.load(std::memory_order_relaxed) == Status::kFailed &&
                      object.error->kind == object::ErrorKind::kTask;
     if (object.owner_side) copies = std::move(object.owner_side->copies);
     pool_.Free(object, trash);
@@ -205,8 +207,10 @@ void ObjectPlane::DropValue(const wire::ValueDescriptor& value, Rank from) {
 }
 
 void ObjectPlane::FreeBlockOf(const wire::Location& location) {
-  if (location.holder == options_.self) store_.Free(location.entry);
-  else router_.Send(location.holder, wire::FreeBlock{location.entry});
+  if (location.holder == options_.self)
+    store_.Free(location.entry);
+  else
+    router_.Send(location.holder, wire::FreeBlock{location.entry});
 }
 
 void ObjectPlane::On(Rank, const wire::FreeBlock& message) { store_.Free(message.entry); }

@@ -6,7 +6,7 @@
 namespace manta::runtime {
 
 namespace {
-constexpr std::uint64_t kPieceBytes = 1u << 20;   // asked for at a time
+constexpr std::uint64_t kPieceBytes = 1u << 20;  // asked for at a time
 constexpr std::uint64_t kPiecesAhead = 4;
 constexpr std::uint64_t kChunkBytes = 64u << 10;  // of one FetchData
 }  // namespace
@@ -38,8 +38,11 @@ void ObjectPlane::RequestValue(ObjectState& object) {
 void ObjectPlane::On(Rank from, const wire::ObjectQuery& message) {
   Handle held = pool_.FindOwned(message.id);
   if (!held) {
-    wire::ObjectReady reply{message.id, {}, object::ToWire(*object::MakeError(object::ErrorKind::kObjectLost,
-        "the object's last ref was dropped before this rank asked for it"))};
+    wire::ObjectReady reply{
+        message.id,
+        {},
+        object::ToWire(*object::MakeError(object::ErrorKind::kObjectLost,
+                                          "the object's last ref was dropped before this rank asked for it"))};
     router_.Send(from, reply);
     return;
   }
@@ -109,8 +112,9 @@ bool ObjectPlane::EnsureLocal(ObjectState& object, std::function<void()> then) {
   fetch.size = object.size;
   fetch.holder = location.holder;
   fetch.offset = location.offset;
-  fetch.buffer = {static_cast<std::byte*>(::operator new(std::max<std::uint64_t>(fetch.size, 1), std::align_val_t{64})),
-                  [](std::byte* p) { ::operator delete(p, std::align_val_t{64}); }};
+  fetch.buffer = {
+      static_cast<std::byte*>(::operator new (std::max<std::uint64_t>(fetch.size, 1), std::align_val_t{64})),
+      [](std::byte* p) { ::operator delete (p, std::align_val_t{64}); }};
   fetch.then.push_back(std::move(then));
   if (rma_ != nullptr) {
     Counters::Add(counters_.bytes_fetched_rma, fetch.size);

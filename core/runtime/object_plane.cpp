@@ -11,15 +11,21 @@ namespace manta::runtime {
 namespace {
 
 std::shared_ptr<std::byte[]> AlignedBytes(std::size_t size) {
-  auto* bytes = static_cast<std::byte*>(::operator new(size == 0 ? 1 : size, std::align_val_t{64}));
-  return {bytes, [](std::byte* p) { ::operator delete(p, std::align_val_t{64}); }};
+  auto* bytes = static_cast<std::byte*>(::operator new (size == 0 ? 1 : size, std::align_val_t{64}));
+  return {bytes, [](std::byte* p) { ::operator delete (p, std::align_val_t{64}); }};
 }
 
 }  // namespace
 
 ObjectPlane::ObjectPlane(Options options, object::ObjectPool& pool, Router& router, LocalStore& store, RmaReads* rma,
                          Counters& counters, ObjectEvents& events)
-    : options_(std::move(options)), pool_(pool), router_(router), store_(store), rma_(rma), counters_(counters), events_(events) {}
+    : options_(std::move(options)),
+      pool_(pool),
+      router_(router),
+      store_(store),
+      rma_(rma),
+      counters_(counters),
+      events_(events) {}
 
 void ObjectPlane::CheckSerialize(const TypeOps& ops, std::shared_ptr<const void>& object) {
   if (!options_.check_serialize) return;
@@ -98,7 +104,8 @@ Handle ObjectPlane::PutCopied(const TypeOps& ops, const void* value) {
 }
 
 std::pair<std::shared_ptr<const std::byte[]>, std::size_t> ObjectPlane::ToHeap(const TypeOps& ops, const void* value,
-                                                                              std::size_t size, std::vector<Handle>* refs) {
+                                                                               std::size_t size,
+                                                                               std::vector<Handle>* refs) {
   auto bytes = AlignedBytes(size);
   ops.write(value, bytes.get(), size, refs);
   return {std::move(bytes), size};

@@ -52,8 +52,8 @@ class ObjectPlane {
     std::uint64_t inline_bytes = 2048;
     bool check_serialize = false;
   };
-  ObjectPlane(Options options, object::ObjectPool& pool, Router& router, LocalStore& store, RmaReads* rma, Counters& counters,
-              ObjectEvents& events);
+  ObjectPlane(Options options, object::ObjectPool& pool, Router& router, LocalStore& store, RmaReads* rma,
+              Counters& counters, ObjectEvents& events);
 
   // ---- making ----
   Handle MakePending(bool is_actor = false) { return pool_.MakeOwned(options_.self, router_.session(), is_actor); }
@@ -72,8 +72,8 @@ class ObjectPlane {
   std::shared_ptr<const void> Materialize(ObjectState& object, const TypeOps& ops);
   /// A value that nobody shares. User code.
   std::shared_ptr<const void> MaterializeFresh(ObjectState& object, const TypeOps& ops);
-  /// Whether the value can be read here now. If not, starts to bring it, and calls `then` when it is there (or when it failed to come)
-  /// under the token.
+  /// Whether the value can be read here now. If not, starts to bring it, and calls `then` when it is there (or when it
+  /// failed to come) under the token.
   bool EnsureLocal(ObjectState& object, std::function<void()> then);
   /// Where check-serialize is set: puts the object through its serializer, so that a forgotten field shows. User code.
   void CheckSerialize(const TypeOps& ops, std::shared_ptr<const void>& object);
@@ -87,8 +87,10 @@ class ObjectPlane {
   void MakeBytes(ObjectState& object);
   /// The value as it travels to `to`, which may keep a copy of it (`as_argument`) without a ref.
   wire::ValueDescriptor Describe(ObjectState& object, Rank to, bool as_argument);
-  /// The descriptor of a result made here for an object owned elsewhere; `live` is serialized. User code; throws OutOfMemoryError.
-  wire::ValueDescriptor DescribeResult(const ObjectId& id, const TypeOps& ops, const void* live, std::vector<Handle>* contained);
+  /// The descriptor of a result made here for an object owned elsewhere; `live` is serialized. User code; throws
+  /// OutOfMemoryError.
+  wire::ValueDescriptor DescribeResult(const ObjectId& id, const TypeOps& ops, const void* live,
+                                       std::vector<Handle>* contained);
   /// To be called for each ref in a message to `to`, before it is sent.
   void CountSentRef(ObjectState& object, Rank to);
   /// Keeps refs of a third rank that a result takes to `to`, until it has registered them.
@@ -108,7 +110,8 @@ class ObjectPlane {
   LocalStore& store() { return store_; }
   /// Fails everything that is pending: the session is over.
   void FailAllPending(const std::string& reason);
-  /// The session is over on all ranks: lets go of every value and pin, also of records that users' refs still name. User code.
+  /// The session is over on all ranks: lets go of every value and pin, also of records that users' refs still name.
+  /// User code.
   void Sweep();
   /// Visits the pending objects of this rank. Slow: looks through all records.
   template <class Visit>
@@ -153,8 +156,8 @@ class ObjectPlane {
   void TryFreeOwned(ObjectState& object);
   void TryFreeBorrowed(ObjectState& object, const ObjectId& id);
   void FreeBlockOf(const wire::Location& location);
-  std::pair<std::shared_ptr<const std::byte[]>, std::size_t> ToHeap(const TypeOps& ops, const void* object, std::size_t size,
-                                                                    std::vector<Handle>* refs);
+  std::pair<std::shared_ptr<const std::byte[]>, std::size_t> ToHeap(const TypeOps& ops, const void* object,
+                                                                    std::size_t size, std::vector<Handle>* refs);
   void AskForMore(std::uint64_t token, Fetch& fetch);
   void FinishFetch(std::uint64_t token);
 
@@ -170,8 +173,8 @@ class ObjectPlane {
   std::atomic<bool> said_large_copy_{false};
 
   std::mutex fetch_mutex_;
-  std::uint64_t next_token_ = 1;                       // guarded by fetch_mutex_
-  std::unordered_map<std::uint64_t, Fetch> fetches_;   // guarded by fetch_mutex_
+  std::uint64_t next_token_ = 1;                              // guarded by fetch_mutex_
+  std::unordered_map<std::uint64_t, Fetch> fetches_;          // guarded by fetch_mutex_
   std::unordered_map<ObjectState*, std::uint64_t> fetch_of_;  // guarded by fetch_mutex_
 
   std::mutex transit_mutex_;

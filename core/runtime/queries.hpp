@@ -11,7 +11,8 @@
 
 namespace manta::runtime {
 
-/// One kind of question with answers of type Answer. Ask makes the token that travels; Answered ends the wait. Any thread.
+/// One kind of question with answers of type Answer. Ask makes the token that travels; Answered ends the wait. Any
+/// thread.
 template <class Answer>
 class Queries {
  public:
@@ -49,8 +50,8 @@ class Queries {
   };
   worker::Progress& progress_;
   std::mutex mutex_;
-  std::uint64_t last_ = 0;                                // guarded by mutex_
-  std::unordered_map<std::uint64_t, Pending*> pending_;   // guarded by mutex_
+  std::uint64_t last_ = 0;                               // guarded by mutex_
+  std::unordered_map<std::uint64_t, Pending*> pending_;  // guarded by mutex_
 };
 
 }  // namespace manta::runtime

@@ -8,7 +8,8 @@
 namespace manta::runtime {
 namespace {
 
-// The one pointer by which the API's free functions find the session. Written at Init and Shutdown (release), read by any call.
+// The one pointer by which the API's free functions find the session. Written at Init and Shutdown (release), read by
+// any call.
 std::atomic<RankRuntime*> current{nullptr};
 
 }  // namespace
@@ -22,7 +23,9 @@ RankRuntime* RankRuntime::Current() { return current.load(std::memory_order_acqu
 
 RankRuntime& RankRuntime::Require() {
   RankRuntime* runtime = Current();
-  if (runtime == nullptr) throw UsageError("Manta is not running: call manta::Init, or use manta::Run; it has been shut down if it ran before");
+  if (runtime == nullptr)
+    throw UsageError(
+        "Manta is not running: call manta::Init, or use manta::Run; it has been shut down if it ran before");
   return *runtime;
 }
 
@@ -44,13 +47,14 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
   options.on_tick = [this] { return lanes_->Tick(); };
   progress_ = std::make_unique<worker::Progress>(options, transports, *this);
 
-  const scheduling::NodeSpec& spec = info_.specs[static_cast<std::size_t>(info_.node_of[static_cast<std::size_t>(info_.self.value)].value)];
+  const scheduling::NodeSpec& spec =
+      info_.specs[static_cast<std::size_t>(info_.node_of[static_cast<std::size_t>(info_.self.value)].value)];
   slots_ = std::make_unique<node::SlotTable>(blocks, info_.my_index);
   mine.free_slots.store(spec.slots.at(info_.self).units(), std::memory_order_relaxed);
   mine.running.store(0, std::memory_order_relaxed);
   queue_ = std::make_unique<scheduling::ReadyQueue>(static_cast<std::size_t>(info_.executors));
-  executors_ = std::make_unique<ExecutorPool>(ExecutorPool::Options{info_.executors, info_.my_index, info_.executor_cpus}, *progress_,
-                                              *slots_, *queue_, *this);
+  executors_ = std::make_unique<ExecutorPool>(
+      ExecutorPool::Options{info_.executors, info_.my_index, info_.executor_cpus}, *progress_, *slots_, *queue_, *this);
   lanes_ = std::make_unique<LanePool>(*progress_, executors_->stacks());
   leased_ = std::make_unique<LeasedPool>(*progress_);
 
@@ -59,16 +63,18 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
   object_options.node_of = info_.node_of;
   object_options.inline_bytes = info_.settings.inline_bytes;
   object_options.check_serialize = info_.settings.check_serialize;
-  objects_ = std::make_unique<ObjectPlane>(object_options, Pool(), *router_, *parts_.store, parts_.rma, counters_, *this);
+  objects_ =
+      std::make_unique<ObjectPlane>(object_options, Pool(), *router_, *parts_.store, parts_.rma, counters_, *this);
   TaskPlane::Options task_options;
   task_options.self = info_.self;
   task_options.ranks = info_.ranks;
   task_options.nodes = info_.specs;
   task_options.central = info_.settings.scheduler == SchedulerMode::kCentral;
-  tasks_ = std::make_unique<TaskPlane>(task_options, TaskPlane::Parts{*objects_, *router_, *progress_, *executors_, *lanes_, *leased_,
-                                                                      *queue_, *slots_, counters_});
-  actors_ = std::make_unique<ActorPlane>(info_.self, info_.ranks,
-                                         ActorPlane::Parts{*objects_, *tasks_, *router_, *progress_, *lanes_, *leased_, counters_});
+  tasks_ = std::make_unique<TaskPlane>(task_options, TaskPlane::Parts{*objects_, *router_, *progress_, *executors_,
+                                                                      *lanes_, *leased_, *queue_, *slots_, counters_});
+  actors_ = std::make_unique<ActorPlane>(
+      info_.self, info_.ranks,
+      ActorPlane::Parts{*objects_, *tasks_, *router_, *progress_, *lanes_, *leased_, counters_});
   tasks_->SetActors(*actors_);
   tasks_->SetBeforeLeasedRun([this](const wire::Lease& lease) {
     for (const AssignedGpu& gpu : GpusOf(lease))
@@ -117,7 +123,8 @@ void RankRuntime::OnMessage(Rank source, std::span<const std::byte> bytes) {
   if (header.session != info_.session) return;  // of a session that is over
   using wire::Kind;
 #define MANTA_TO(room, Name) \
-  case Kind::k##Name: return room->On(source, wire::Decode<wire::Name>(reader))
+  case Kind::k##Name:        \
+    return room->On(source, wire::Decode<wire::Name>(reader))
   switch (header.kind) {
     MANTA_TO(tasks_, TaskPush);
     MANTA_TO(tasks_, TaskDone);
@@ -170,7 +177,8 @@ void RankRuntime::OnMessage(Rank source, std::span<const std::byte> bytes) {
     }
   }
 #undef MANTA_TO
-  MANTA_LOG(kError, "runtime", "rank " << source << " sent a message of unknown kind " << static_cast<int>(header.kind));
+  MANTA_LOG(kError, "runtime",
+            "rank " << source << " sent a message of unknown kind " << static_cast<int>(header.kind));
 }
 
 void RankRuntime::Housekeeping() {
@@ -189,8 +197,9 @@ void RankRuntime::WatchForHang(std::int64_t now_ns) {
   }
   if (static_cast<double>(now_ns - last_progress_ns_) < info_.settings.hang_seconds * 1e9) return;
   last_progress_ns_ = now_ns;
-  base::SayLine("no task has ended for " + std::to_string(info_.settings.hang_seconds) + " s on rank " + std::to_string(info_.self.value) +
-                "; " + std::to_string(tasks_->pending()) + " submitted here are not done");
+  base::SayLine("no task has ended for " + std::to_string(info_.settings.hang_seconds) + " s on rank " +
+                std::to_string(info_.self.value) + "; " + std::to_string(tasks_->pending()) +
+                " submitted here are not done");
   if (ledger_)
     for (const std::string& line : ledger_->WhyWaiting()) base::SayLine("  " + line);
 }
@@ -206,16 +215,32 @@ std::vector<std::uint64_t> RankRuntime::StatsOf() const {
     sent.wakeups_sent += one.wakeups_sent;
   }
   const std::int64_t used = tasks_->slot_units() - slots_->FreeOf(info_.my_index).units();
-  return {value(counters_.tasks_submitted), value(counters_.tasks_executed), value(counters_.tasks_failed),
-          value(counters_.tasks_cancelled), value(counters_.tasks_retried), value(counters_.tasks_scheduled_by_rank0),
-          value(counters_.actor_calls), value(counters_.actors_created), value(counters_.puts),
-          value(counters_.bytes_copied_put), value(counters_.bytes_copied_get), value(counters_.bytes_fetched_messages),
-          value(counters_.bytes_fetched_rma), objects_->alive(), parts_.store->UsedBytes(), sent.messages_sent, sent.bytes_sent,
-          sent.wakeups_sent + progress_->wakeups(), executors_->parks(), tasks_->pending(),
+  return {value(counters_.tasks_submitted),
+          value(counters_.tasks_executed),
+          value(counters_.tasks_failed),
+          value(counters_.tasks_cancelled),
+          value(counters_.tasks_retried),
+          value(counters_.tasks_scheduled_by_rank0),
+          value(counters_.actor_calls),
+          value(counters_.actors_created),
+          value(counters_.puts),
+          value(counters_.bytes_copied_put),
+          value(counters_.bytes_copied_get),
+          value(counters_.bytes_fetched_messages),
+          value(counters_.bytes_fetched_rma),
+          objects_->alive(),
+          parts_.store->UsedBytes(),
+          sent.messages_sent,
+          sent.bytes_sent,
+          sent.wakeups_sent + progress_->wakeups(),
+          executors_->parks(),
+          tasks_->pending(),
           static_cast<std::uint64_t>(std::max<std::int64_t>(0, used))};
 }
 
-void RankRuntime::On(Rank from, const wire::StatsQuery& message) { router_->Send(from, wire::StatsReply{message.token, StatsOf()}); }
+void RankRuntime::On(Rank from, const wire::StatsQuery& message) {
+  router_->Send(from, wire::StatsReply{message.token, StatsOf()});
+}
 
 void RankRuntime::On(Rank from, const wire::AvailableQuery& message) {
   wire::AvailableReply reply{message.token, {}};
@@ -226,17 +251,20 @@ void RankRuntime::On(Rank from, const wire::AvailableQuery& message) {
 std::vector<std::vector<std::uint64_t>> RankRuntime::StatsOfAll() {
   std::vector<std::vector<std::uint64_t>> all;
   for (int rank = 0; rank < info_.ranks; ++rank)
-    all.push_back(stats_queries_->Ask([&](std::uint64_t token) { router_->Send(Rank(rank), wire::StatsQuery{token}); }));
+    all.push_back(
+        stats_queries_->Ask([&](std::uint64_t token) { router_->Send(Rank(rank), wire::StatsQuery{token}); }));
   return all;
 }
 
 StatsSnapshot RankRuntime::Stats() {
   StatsSnapshot sum;
-  std::uint64_t* const fields[] = {&sum.tasks_submitted, &sum.tasks_executed, &sum.tasks_failed, &sum.tasks_cancelled,
-                                   &sum.tasks_retried, &sum.tasks_scheduled_by_rank0, &sum.actor_calls, &sum.actors_created,
-                                   &sum.puts, &sum.bytes_copied_put, &sum.bytes_copied_get, &sum.bytes_fetched_messages,
-                                   &sum.bytes_fetched_rma, &sum.objects_alive, &sum.store_bytes_used, &sum.messages_sent,
-                                   &sum.bytes_sent, &sum.wakeups, &sum.fibers_parked};
+  std::uint64_t* const fields[] = {&sum.tasks_submitted,   &sum.tasks_executed,   &sum.tasks_failed,
+                                   &sum.tasks_cancelled,   &sum.tasks_retried,    &sum.tasks_scheduled_by_rank0,
+                                   &sum.actor_calls,       &sum.actors_created,   &sum.puts,
+                                   &sum.bytes_copied_put,  &sum.bytes_copied_get, &sum.bytes_fetched_messages,
+                                   &sum.bytes_fetched_rma, &sum.objects_alive,    &sum.store_bytes_used,
+                                   &sum.messages_sent,     &sum.bytes_sent,       &sum.wakeups,
+                                   &sum.fibers_parked};
   for (const auto& values : StatsOfAll()) {
     for (std::size_t i = 0; i < std::size(fields) && i < values.size(); ++i) *fields[i] += values[i];
     sum.tasks_executed_by_rank.push_back(values.size() > 1 ? values[1] : 0);
@@ -257,7 +285,8 @@ ResourceMap RankRuntime::AvailableResources() {
 }
 
 void RankRuntime::Drain() {
-  MANTA_EXPECT(RunContext::Current() == nullptr, "Drain was called from a task, which would wait for itself; call it from the driver");
+  MANTA_EXPECT(RunContext::Current() == nullptr,
+               "Drain was called from a task, which would wait for itself; call it from the driver");
   // Done when two rounds in a row find nothing pending and nothing new (Mattern's four counters, 1987).
   std::uint64_t before = ~0ull;
   for (;;) {
@@ -274,12 +303,14 @@ void RankRuntime::Drain() {
 
 std::vector<AssignedGpu> RankRuntime::GpusOf(const wire::Lease& lease) const {
   std::vector<AssignedGpu> gpus;
-  const NodeInfo& node = info_.nodes[static_cast<std::size_t>(info_.node_of[static_cast<std::size_t>(info_.self.value)].value)];
+  const NodeInfo& node =
+      info_.nodes[static_cast<std::size_t>(info_.node_of[static_cast<std::size_t>(info_.self.value)].value)];
   for (const wire::DeviceShare& share : lease.devices) {
     AssignedGpu gpu;
     gpu.index = share.device;
     gpu.amount = Amount::FromUnits(share.amount).value();
-    if (static_cast<std::size_t>(share.device) < node.gpus.size()) gpu.uuid = node.gpus[static_cast<std::size_t>(share.device)].uuid;
+    if (static_cast<std::size_t>(share.device) < node.gpus.size())
+      gpu.uuid = node.gpus[static_cast<std::size_t>(share.device)].uuid;
     for (const DeviceInfo& device : parts_.devices->devices())
       if (device.uuid == gpu.uuid) gpu.ordinal = device.ordinal;
     gpus.push_back(std::move(gpu));
@@ -293,7 +324,9 @@ void RankRuntime::BroadcastAbort(int code, const std::string& reason) {
   // The process ends right after: what MPI has not taken yet would be lost.
   for (int i = 0; i < 100; ++i) {
     progress_->TryPoll();
-    if (std::all_of(parts_.transports.begin(), parts_.transports.end(), [](const Transport* one) { return one->Flushed(); })) return;
+    if (std::all_of(parts_.transports.begin(), parts_.transports.end(),
+                    [](const Transport* one) { return one->Flushed(); }))
+      return;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }

@@ -37,8 +37,8 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
   std::uint64_t EndSession();
   /// Other ranks: blocks until rank 0 ends the session.
   void WaitForEnd();
-  /// Waits for running tasks and ends the threads. False when that took longer than `grace_ns` (negative: no limit); then nothing may be
-  /// destroyed, but it may be tried again.
+  /// Waits for running tasks and ends the threads. False when that took longer than `grace_ns` (negative: no limit);
+  /// then nothing may be destroyed, but it may be tried again.
   bool JoinThreads(std::int64_t grace_ns);
   /// Nobody polls from now on.
   void StopPolling() {
@@ -113,15 +113,15 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
     std::condition_variable changed;
     bool done = false;  // guarded by mutex
   };
-  std::shared_ptr<Joined> joined_;    // set by the first JoinThreads; the thread that joins has it too
+  std::shared_ptr<Joined> joined_;  // set by the first JoinThreads; the thread that joins has it too
   std::mutex end_mutex_;
   std::condition_variable end_changed_;
-  bool end_asked_ = false;            // guarded by end_mutex_
-  int ranks_ended_ = 0;               // rank 0; guarded by end_mutex_
-  std::uint64_t dropped_ = 0;         // guarded by end_mutex_
+  bool end_asked_ = false;     // guarded by end_mutex_
+  int ranks_ended_ = 0;        // rank 0; guarded by end_mutex_
+  std::uint64_t dropped_ = 0;  // guarded by end_mutex_
   std::atomic<bool> ending_{false};
-  std::int64_t last_progress_ns_ = 0;       // token's holder only
-  std::uint64_t last_finished_ = 0;         // token's holder only
+  std::int64_t last_progress_ns_ = 0;  // token's holder only
+  std::uint64_t last_finished_ = 0;    // token's holder only
 };
 
 }  // namespace manta::runtime

@@ -11,7 +11,9 @@ namespace manta::runtime {
 /// noted in the running task's list (RunScope). Scopes nest. Reading never parks, so a thread_local is right.
 class ReadScope {
  public:
-  explicit ReadScope(object::Handle container) : container_(std::move(container)), outer_(Current()) { Current() = this; }
+  explicit ReadScope(object::Handle container) : container_(std::move(container)), outer_(Current()) {
+    Current() = this;
+  }
   ~ReadScope() { Current() = outer_; }
   ReadScope(const ReadScope&) = delete;
   ReadScope& operator=(const ReadScope&) = delete;

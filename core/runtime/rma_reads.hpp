@@ -1,9 +1,9 @@
 #pragma once
-// One-sided reads as a part of polling: they may be asked for by any thread, but started and tested only by the holder of
-// the progress token.
+// One-sided reads as a part of polling: they may be asked for by any thread, but started and tested only by the holder
+// of the progress token.
 
-#include <cstdint>
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <unordered_map>
@@ -65,10 +65,10 @@ class RmaReads : public Transport {
   };
   RemoteMemory& memory_;
   mutable std::mutex mutex_;
-  std::vector<Request> waiting_;                                       // guarded by mutex_
-  std::unordered_map<std::uint64_t, std::function<void()>> running_;   // token's holder only
-  std::uint64_t last_token_ = 0;                                       // token's holder only
-  std::atomic<std::size_t> outstanding_{0};                            // written by the token's holder
+  std::vector<Request> waiting_;                                      // guarded by mutex_
+  std::unordered_map<std::uint64_t, std::function<void()>> running_;  // token's holder only
+  std::uint64_t last_token_ = 0;                                      // token's holder only
+  std::atomic<std::size_t> outstanding_{0};                           // written by the token's holder
 };
 
 }  // namespace manta::runtime

@@ -14,12 +14,12 @@ class ActorInstance;
 /// One run. Lives on the stack of the thread that runs it; belongs to the flow of control.
 struct RunContext {
   task::TaskRecord* task = nullptr;
-  ActorInstance* actor = nullptr;              // of an actor call
+  ActorInstance* actor = nullptr;  // of an actor call
   task::Submitter submitter;
-  std::vector<object::Handle> unconfirmed;     // refs met in its arguments whose owners do not know of us yet
-  int executor = -1;                           // index; -1: a lane or a leased thread
+  std::vector<object::Handle> unconfirmed;  // refs met in its arguments whose owners do not know of us yet
+  int executor = -1;                        // index; -1: a lane or a leased thread
   bool exit_actor = false;
-  RunContext* outer = nullptr;                 // the run below it on this stack (a parent that runs its child in place)
+  RunContext* outer = nullptr;  // the run below it on this stack (a parent that runs its child in place)
 
   static RunContext* Current();
   /// Makes it current for the flow while the scope lives.
@@ -32,8 +32,8 @@ struct RunContext {
   };
 };
 
-/// The submitter that calls of this thread count for: the run's, or the thread's own. The driver's main thread is told by
-/// SetThreadSeed.
+/// The submitter that calls of this thread count for: the run's, or the thread's own. The driver's main thread is told
+/// by SetThreadSeed.
 task::Submitter& CurrentSubmitter();
 void SetThreadSeed(std::uint64_t seed);
 std::uint64_t NextRunId();

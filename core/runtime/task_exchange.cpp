@@ -46,7 +46,8 @@ void TaskPlane::SendTo(TaskPtr task, Rank to) {
   push.thunk = task::EncodeCode(reinterpret_cast<const void*>(record.thunk));
   push.function = record.function == nullptr ? 0 : task::EncodeCode(record.function);
   push.seed = record.seed;
-  push.retry_matcher = record.retry_matcher == nullptr ? 0 : task::EncodeCode(reinterpret_cast<const void*>(record.retry_matcher));
+  push.retry_matcher =
+      record.retry_matcher == nullptr ? 0 : task::EncodeCode(reinterpret_cast<const void*>(record.retry_matcher));
   push.cpus = record.cpus.units();
   push.lease = record.lease;
   push.name = record.name;
@@ -80,7 +81,8 @@ class TaskPlane::ArrivedWait {
     task->pending.store(static_cast<std::int32_t>(task->arguments.size()) + 1, std::memory_order_relaxed);
     for (const auto& argument : task->arguments) {
       auto count_down = [&plane, task] { CountDown(plane, task); };
-      if (!argument.object || plane.parts_.objects.EnsureLocal(*object::StateOf(argument.object), count_down)) CountDown(plane, task);
+      if (!argument.object || plane.parts_.objects.EnsureLocal(*object::StateOf(argument.object), count_down))
+        CountDown(plane, task);
     }
     CountDown(plane, task);
   }
@@ -114,7 +116,8 @@ void TaskPlane::On(Rank from, wire::TaskPush&& push) {
   record.zero_cpu = push.cpus == 0 && push.lease.id == 0;
   if (push.pinned != 0) record.pinned = options_.self;
   if (push.retry_matcher != 0)
-    record.retry_matcher = reinterpret_cast<detail::ExceptionMatcher>(const_cast<void*>(task::DecodeCode(push.retry_matcher)));
+    record.retry_matcher =
+        reinterpret_cast<detail::ExceptionMatcher>(const_cast<void*>(task::DecodeCode(push.retry_matcher)));
   record.seed = push.seed;
   record.attempt = push.attempt;
   record.lease = std::move(push.lease);
@@ -123,7 +126,8 @@ void TaskPlane::On(Rank from, wire::TaskPush&& push) {
   record.incarnation = push.incarnation;
   record.actor_name = std::move(push.actor_name);
   for (auto& argument : push.arguments)
-    record.arguments.push_back({argument.param, argument.element, parts_.objects.ReceiveArgument(argument.id, argument.value, from)});
+    record.arguments.push_back(
+        {argument.param, argument.element, parts_.objects.ReceiveArgument(argument.id, argument.value, from)});
   for (const ObjectId& id : push.carried) record.carried.push_back(parts_.objects.ReceiveRef(id, from, false));
   {
     std::lock_guard lock(foreign_mutex_);
@@ -178,7 +182,8 @@ void TaskPlane::On(Rank from, const wire::TaskCancel& message) {
   }
   task->cancelled.store(true, std::memory_order_release);
   Phase expected = Phase::kQueued;
-  if (task->kind != TaskKind::kTask || !task->phase.compare_exchange_strong(expected, Phase::kDone, std::memory_order_acq_rel)) {
+  if (task->kind != TaskKind::kTask ||
+      !task->phase.compare_exchange_strong(expected, Phase::kDone, std::memory_order_acq_rel)) {
     task->WakeFromWait();
     CancelChildren(task->run_id);
     return;
@@ -198,7 +203,8 @@ void TaskPlane::On(Rank from, const wire::TaskCancel& message) {
 
 // ---- idle ranks ask for work ----
 std::uint32_t TaskPlane::Want() const {
-  // Enough for 200 µs: the time in which an answer surely comes, and little to lose where one of them turns out to be long.
+  // Enough for 200 µs: the time in which an answer surely comes, and little to lose where one of them turns out to be
+  // long.
   const auto executors = static_cast<std::uint32_t>(parts_.executors.size());
   const std::int64_t mean = mean_run_ns_.load(std::memory_order_relaxed);
   if (mean <= 0) return executors;
@@ -209,8 +215,10 @@ std::uint32_t TaskPlane::Want() const {
 void TaskPlane::AskForWork() {
   if (options_.ranks == 1 || asked_for_work_.exchange(true, std::memory_order_acq_rel)) return;
   const int supplier = supplier_.load(std::memory_order_relaxed);
-  if (supplier >= 0) parts_.router.Send(Rank(supplier), wire::WorkRequest{Want()});
-  else parts_.router.Send(Rank(0), wire::Hungry{});
+  if (supplier >= 0)
+    parts_.router.Send(Rank(supplier), wire::WorkRequest{Want()});
+  else
+    parts_.router.Send(Rank(0), wire::Hungry{});
 }
 
 void TaskPlane::ExecutorIsIdle() {
@@ -301,7 +309,8 @@ void TaskPlane::On(Rank, const wire::LeaseGrant& grant) {
   }
   if (!task || task->cancelled.load(std::memory_order_acquire)) {
     ReturnLease(grant.lease);
-    if (task) FailTask(task, object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(*task) + "' was cancelled"));
+    if (task)
+      FailTask(task, object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(*task) + "' was cancelled"));
     return;
   }
   task->lease = grant.lease;

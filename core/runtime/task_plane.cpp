@@ -30,8 +30,8 @@ class TaskPlane::ArgumentWait final : public object::ObjectWaiter {
     delete group;
     GoOn(*plane, std::move(task));
   }
-  /// Goes on with a task, one after another on this thread: the failure of one may make the next ready, and a chain of those must
-  /// not grow the stack.
+  /// Goes on with a task, one after another on this thread: the failure of one may make the next ready, and a chain of
+  /// those must not grow the stack.
   static void GoOn(TaskPlane& plane, TaskPtr task) {
     thread_local auto* ready = new std::deque<std::pair<TaskPlane*, TaskPtr>>();  // never destroyed, see Router::Send
     thread_local bool draining = false;
@@ -55,7 +55,8 @@ TaskPlane::TaskPlane(Options options, Parts parts) : options_(std::move(options)
 
 std::string TaskPlane::NameOf(const TaskRecord& task) {
   if (!task.name.empty()) return task.name;
-  std::string name = task::FunctionName(task.function != nullptr ? task.function : reinterpret_cast<const void*>(task.thunk));
+  std::string name =
+      task::FunctionName(task.function != nullptr ? task.function : reinterpret_cast<const void*>(task.thunk));
   return name.empty() ? "(unnamed)" : name;
 }
 
@@ -78,7 +79,8 @@ std::optional<std::string> TaskPlane::WhyInfeasible(const wire::Shape& shape, st
 
 TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSpec&& call, TaskKind kind) {
   if (options.rank && (*options.rank < 0 || *options.rank >= options_.ranks))
-    throw UsageError("SetRank(" + std::to_string(*options.rank) + "): the job has ranks 0 to " + std::to_string(options_.ranks - 1));
+    throw UsageError("SetRank(" + std::to_string(*options.rank) + "): the job has ranks 0 to " +
+                     std::to_string(options_.ranks - 1));
   TaskPtr record(new TaskRecord());
   record->kind = kind;
   // A call costs nothing beyond what its actor holds; an actor holds a CPU if it holds anything.
@@ -167,15 +169,21 @@ object::ErrorPtr TaskPlane::ArgumentError(const TaskRecord& record) const {
 
 void TaskPlane::ArgumentsReady(const TaskPtr& task) {
   object::ErrorPtr error = ArgumentError(*task);
-  if (task->kind != TaskKind::kTask) actors_->OwnedActorTaskReady(task, std::move(error));
-  else if (error != nullptr) FailTask(task, std::move(error));
-  else Place(task);
+  if (task->kind != TaskKind::kTask)
+    actors_->OwnedActorTaskReady(task, std::move(error));
+  else if (error != nullptr)
+    FailTask(task, std::move(error));
+  else
+    Place(task);
 }
 
 void TaskPlane::Place(TaskPtr task) {
-  if (!task->zero_cpu && !task->one_cpu) AskForLease(task);
-  else if (task->pinned.valid() && task->pinned != options_.self) SendTo(std::move(task), task->pinned);
-  else Deliver(task);
+  if (!task->zero_cpu && !task->one_cpu)
+    AskForLease(task);
+  else if (task->pinned.valid() && task->pinned != options_.self)
+    SendTo(std::move(task), task->pinned);
+  else
+    Deliver(task);
 }
 
 void TaskPlane::Enqueue(TaskPtr task) {
@@ -188,14 +196,15 @@ void TaskPlane::Enqueue(TaskPtr task) {
     parts_.queue.Push(std::move(task));
   }
   // Where none of ours is free for it, another rank's may be.
-  if (!parts_.executors.WakeOne() && stealable && options_.ranks > 1 && !said_backlog_.load(std::memory_order_relaxed) &&
-      !said_backlog_.exchange(true, std::memory_order_acq_rel))
+  if (!parts_.executors.WakeOne() && stealable && options_.ranks > 1 &&
+      !said_backlog_.load(std::memory_order_relaxed) && !said_backlog_.exchange(true, std::memory_order_acq_rel))
     parts_.router.Send(Rank(0), wire::Backlog{1});
 }
 
 // ---- the end of a task, at its owner ----
 void TaskPlane::FailTask(const TaskPtr& task, object::ErrorPtr error) {
-  const wire::Outcome outcome = error->kind == object::ErrorKind::kCancelled ? wire::Outcome::kCancelled : wire::Outcome::kFailed;
+  const wire::Outcome outcome =
+      error->kind == object::ErrorKind::kCancelled ? wire::Outcome::kCancelled : wire::Outcome::kFailed;
   Complete(task, outcome, nullptr, options_.self, std::move(error), nullptr);
 }
 
@@ -235,9 +244,12 @@ void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire:
   switch (outcome) {
     case wire::Outcome::kOk:
       if (local != nullptr) {
-        if (local->live != nullptr) parts_.objects.CompleteLive(object, *local->ops, std::move(local->live));
-        else if (local->ops != nullptr) parts_.objects.CompletePlain(object, *local->ops, local->plain, local->plain_size);
-        else object.Complete(Status::kReady, [] {});
+        if (local->live != nullptr)
+          parts_.objects.CompleteLive(object, *local->ops, std::move(local->live));
+        else if (local->ops != nullptr)
+          parts_.objects.CompletePlain(object, *local->ops, local->plain, local->plain_size);
+        else
+          object.Complete(Status::kReady, [] {});
       } else if (value->format == 0) {
         object.Complete(Status::kReady, [] {});
       } else {
@@ -318,7 +330,8 @@ void TaskPlane::Cancel(const Handle& result) {
 void TaskPlane::CancelOwned(const TaskPtr& task) {
   TaskRecord& record = *task;
   if (record.cancelled.exchange(true, std::memory_order_acq_rel)) return;
-  const object::ErrorPtr error = object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(record) + "' was cancelled");
+  const object::ErrorPtr error =
+      object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(record) + "' was cancelled");
   Phase expected = Phase::kQueued;
   if (record.phase.compare_exchange_strong(expected, Phase::kDone, std::memory_order_acq_rel)) {
     FailTask(task, error);
@@ -364,10 +377,12 @@ void TaskPlane::Housekeeping() {
 }
 
 void TaskPlane::TakeBacklogBack() {
-  if (!said_backlog_.load(std::memory_order_relaxed) || !said_backlog_.exchange(false, std::memory_order_seq_cst)) return;
+  if (!said_backlog_.load(std::memory_order_relaxed) || !said_backlog_.exchange(false, std::memory_order_seq_cst))
+    return;
   parts_.router.Send(Rank(0), wire::Backlog{0});
   // What was pushed since the look found the flag still set and said nothing.
-  if (!parts_.queue.empty() && !said_backlog_.exchange(true, std::memory_order_seq_cst)) parts_.router.Send(Rank(0), wire::Backlog{1});
+  if (!parts_.queue.empty() && !said_backlog_.exchange(true, std::memory_order_seq_cst))
+    parts_.router.Send(Rank(0), wire::Backlog{1});
 }
 
 }  // namespace manta::runtime

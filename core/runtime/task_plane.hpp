@@ -1,5 +1,6 @@
 #pragma once
-// Tasks on one rank: submitted, placed, sent, run, finished, retried, cancelled. The states are in task/task_record.hpp.
+// Tasks on one rank: submitted, placed, sent, run, finished, retried, cancelled. The states are in
+// task/task_record.hpp.
 
 #include <manta/detail/core_api.hpp>
 
@@ -25,10 +26,11 @@ using task::TaskRecord;
 /// What the task room hands on to the actors' room.
 class ActorTasks {
  public:
-  /// An actor's creation or call whose arguments are ready, at its owner; or failed (or was cancelled), then `error` says why.
-  /// Maybe under the token.
+  /// An actor's creation or call whose arguments are ready, at its owner; or failed (or was cancelled), then `error`
+  /// says why. Maybe under the token.
   virtual void OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error) = 0;
-  /// An actor's creation or call that came from another rank, or from this one; its arguments may still be on their way.
+  /// An actor's creation or call that came from another rank, or from this one; its arguments may still be on their
+  /// way.
   virtual void ActorTaskArrived(TaskPtr task) = 0;
   /// The arguments of one that had arrived are here now.
   virtual void ActorTaskRunnable(const TaskPtr& task) = 0;
@@ -91,8 +93,8 @@ class TaskPlane {
   /// Reports the outcome to the owner, here or elsewhere. User code.
   void Finish(TaskPtr task, RunContext& run, task::RunResult&& result);
   /// At the owner: the result is known. Maybe under the token.
-  void Complete(const TaskPtr& task, wire::Outcome outcome, const wire::ValueDescriptor* value, Rank from, object::ErrorPtr error,
-                task::RunResult* local);
+  void Complete(const TaskPtr& task, wire::Outcome outcome, const wire::ValueDescriptor* value, Rank from,
+                object::ErrorPtr error, task::RunResult* local);
   /// A fresh record of the same task, which takes the place of one that may still run where nobody listens any more.
   TaskPtr Replace(const TaskPtr& task);
   void FailTask(const TaskPtr& task, object::ErrorPtr error);
@@ -166,19 +168,19 @@ class TaskPlane {
   std::unordered_map<ObjectId, TaskPtr> foreign_;  // other ranks' tasks that are here; guarded by foreign_mutex_
 
   std::mutex lease_mutex_;
-  std::uint64_t next_request_ = 1;                               // guarded by lease_mutex_
-  std::unordered_map<std::uint64_t, TaskPtr> lease_waiting_;     // by request; guarded by lease_mutex_
+  std::uint64_t next_request_ = 1;                            // guarded by lease_mutex_
+  std::unordered_map<std::uint64_t, TaskPtr> lease_waiting_;  // by request; guarded by lease_mutex_
 
   std::mutex delayed_mutex_;
-  std::vector<Delayed> delayed_;             // outcomes that wait for confirmations; guarded by delayed_mutex_
+  std::vector<Delayed> delayed_;  // outcomes that wait for confirmations; guarded by delayed_mutex_
   std::atomic<bool> any_delayed_{false};
 
-  std::atomic<std::int64_t> own_slots_{0};   // relaxed: for reports
-  std::atomic<std::int64_t> owed_cpus_{0};   // to the ledger, 1/10,000; relaxed: a debt is paid at the next chance
+  std::atomic<std::int64_t> own_slots_{0};  // relaxed: for reports
+  std::atomic<std::int64_t> owed_cpus_{0};  // to the ledger, 1/10,000; relaxed: a debt is paid at the next chance
   std::atomic<bool> said_backlog_{false};
-  std::atomic<bool> asked_for_work_{false};  // a Hungry or WorkRequest is under way
-  std::atomic<int> supplier_{-1};            // who gave us work last
-  std::atomic<std::int64_t> mean_run_ns_{0}; // of other ranks' tasks here; relaxed estimate
+  std::atomic<bool> asked_for_work_{false};   // a Hungry or WorkRequest is under way
+  std::atomic<int> supplier_{-1};             // who gave us work last
+  std::atomic<std::int64_t> mean_run_ns_{0};  // of other ranks' tasks here; relaxed estimate
 };
 
 }  // namespace manta::runtime

@@ -54,7 +54,8 @@ void TaskPlane::RunHere(const TaskPtr& task, int executor) {
 
 void TaskPlane::RunOnExecutor(TaskPtr task, int executor) {
   RunHere(task, executor);
-  if (options_.ranks > 1 && supplier_.load(std::memory_order_relaxed) >= 0 && parts_.queue.size() < Want() / 2) AskForWork();
+  if (options_.ranks > 1 && supplier_.load(std::memory_order_relaxed) >= 0 && parts_.queue.size() < Want() / 2)
+    AskForWork();
 }
 
 void TaskPlane::RunInLane(TaskPtr task) {
@@ -67,7 +68,9 @@ namespace {
 /// A leased task that waits gives its CPUs back to rank 0's ledger, and takes them again afterwards.
 class LeaseHooks final : public WaitHooks {
  public:
-  LeaseHooks(Router& router, std::uint64_t lease) : router_(router), lease_(lease), outer_(OfThisThread()) { OfThisThread() = this; }
+  LeaseHooks(Router& router, std::uint64_t lease) : router_(router), lease_(lease), outer_(OfThisThread()) {
+    OfThisThread() = this;
+  }
   ~LeaseHooks() { OfThisThread() = outer_; }
   void BeforeWait() override { router_.Send(Rank(0), wire::LeaseSuspend{lease_}); }
   void AfterWait() override { router_.Send(Rank(0), wire::LeaseResume{lease_}); }
@@ -134,7 +137,8 @@ object::ErrorPtr TaskPlane::FailureToStore(const TaskRecord& record) const {
 
 void TaskPlane::Finish(TaskPtr task, RunContext& run, RunResult&& result) {
   TaskRecord& record = *task;
-  Counters::Add(record.kind == task::TaskKind::kTask ? parts_.counters.tasks_executed : parts_.counters.actor_tasks_executed);
+  Counters::Add(record.kind == task::TaskKind::kTask ? parts_.counters.tasks_executed
+                                                     : parts_.counters.actor_tasks_executed);
   const wire::Lease lease = record.kind == task::TaskKind::kTask ? std::exchange(record.lease, {}) : wire::Lease{};
   if (record.Owned(options_.self)) {
     if (lease.id != 0) ReturnLease(lease);
@@ -150,7 +154,8 @@ void TaskPlane::Finish(TaskPtr task, RunContext& run, RunResult&& result) {
   if (result.ok && result.ops != nullptr) {
     try {
       if (result.live != nullptr) {
-        done.message.value = parts_.objects.DescribeResult(record.result, *result.ops, result.live.get(), &done.contained);
+        done.message.value =
+            parts_.objects.DescribeResult(record.result, *result.ops, result.live.get(), &done.contained);
       } else {
         done.message.value.type_hash = result.ops->hash;
         done.message.value.format = static_cast<std::uint8_t>(result.ops->format);
@@ -204,8 +209,9 @@ void TaskPlane::BorrowWasConfirmed() {
   {
     std::lock_guard lock(delayed_mutex_);
     for (auto it = delayed_.begin(); it != delayed_.end();) {
-      const bool confirmed = std::all_of(it->unconfirmed.begin(), it->unconfirmed.end(),
-                                         [](const Handle& ref) { return ObjectPlane::IsConfirmed(*object::StateOf(ref)); });
+      const bool confirmed = std::all_of(it->unconfirmed.begin(), it->unconfirmed.end(), [](const Handle& ref) {
+        return ObjectPlane::IsConfirmed(*object::StateOf(ref));
+      });
       if (confirmed) {
         ready.push_back(std::move(*it));
         it = delayed_.erase(it);

@@ -24,7 +24,9 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
       sleeper_.store(nullptr, std::memory_order_release);
     });
   }
-  void Join() { if (thread_.joinable()) thread_.join(); }
+  void Join() {
+    if (thread_.joinable()) thread_.join();
+  }
   ExecutorPool& pool() { return pool_; }
   /// Whether it was idle and now looks again.
   bool WakeIfIdle() {
@@ -38,7 +40,8 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
       pool_.progress_.CountWakeup();
   }
 
-  // A task that waits leaves its CPU to others, and takes one again afterwards even where none is free: it must not wait twice.
+  // A task that waits leaves its CPU to others, and takes one again afterwards even where none is free: it must not
+  // wait twice.
   void BeforeWait() override {
     pool_.parks_.fetch_add(1, std::memory_order_relaxed);
     pool_.slots_.GiveBack(Amount::Whole(1));
@@ -63,12 +66,13 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
       if (HasReady()) continue;
       SayIdle();
       pool_.work_.ExecutorIsIdle();
-      pool_.progress_.Wait(*sleeper_.load(std::memory_order_relaxed),
-                           [this] {
-                             if (SayIdle()) pool_.work_.ExecutorIsIdle();
-                             return HasReady() || (pool_.stop_.load(std::memory_order_acquire) && parked() == 0) || HasTask();
-                           },
-                           timer);
+      pool_.progress_.Wait(
+          *sleeper_.load(std::memory_order_relaxed),
+          [this] {
+            if (SayIdle()) pool_.work_.ExecutorIsIdle();
+            return HasReady() || (pool_.stop_.load(std::memory_order_acquire) && parked() == 0) || HasTask();
+          },
+          timer);
       if (idle_.exchange(false, std::memory_order_acq_rel)) pool_.idle_.fetch_sub(1, std::memory_order_relaxed);
     }
   }
@@ -76,16 +80,15 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
 
  private:
   static void SetThisExecutor(Executor* executor);
-  /// Said before looking at the queue, and again when a wake-up took it back: who pushes looks at it after pushing (WakeOne).
+  /// Said before looking at the queue, and again when a wake-up took it back: who pushes looks at it after pushing
+  /// (WakeOne).
   bool SayIdle() {
     if (idle_.load(std::memory_order_relaxed)) return false;
     idle_.store(true, std::memory_order_seq_cst);
     pool_.idle_.fetch_add(1, std::memory_order_seq_cst);
     return true;
   }
-  bool HasTask() const {
-    return !pool_.queue_.empty() && pool_.slots_.FreeOf(my_slot()) >= Amount::Whole(1);
-  }
+  bool HasTask() const { return !pool_.queue_.empty() && pool_.slots_.FreeOf(my_slot()) >= Amount::Whole(1); }
   std::uint32_t my_slot() const { return pool_.my_index(); }
   bool RunOne() {
     if (pool_.queue_.empty() || !pool_.slots_.TryTake(Amount::Whole(1))) return false;
@@ -114,8 +117,8 @@ thread_local ExecutorPool::Executor* this_executor = nullptr;
 }
 void ExecutorPool::Executor::SetThisExecutor(Executor* executor) { this_executor = executor; }
 
-ExecutorPool::ExecutorPool(Options options, worker::Progress& progress, node::SlotTable& slots, scheduling::ReadyQueue& queue,
-                           ThreadWork& work)
+ExecutorPool::ExecutorPool(Options options, worker::Progress& progress, node::SlotTable& slots,
+                           scheduling::ReadyQueue& queue, ThreadWork& work)
     : options_(std::move(options)), progress_(progress), slots_(slots), queue_(queue), work_(work) {
   for (int i = 0; i < options_.executors; ++i) executors_.push_back(std::make_unique<Executor>(*this, i));
 }
@@ -155,7 +158,9 @@ class LanePool::Lane : public worker::FiberThread {
       sleeper_.store(nullptr, std::memory_order_release);
     });
   }
-  void Join() { if (thread_.joinable()) thread_.join(); }
+  void Join() {
+    if (thread_.joinable()) thread_.join();
+  }
   void Wake() {
     if (worker::Sleeper* sleeper = sleeper_.load(std::memory_order_acquire); sleeper != nullptr && sleeper->Wake())
       pool_.progress_.CountWakeup();
@@ -214,8 +219,10 @@ void LanePool::Push(Job job) {
       idle_.pop_back();
     }
   }
-  if (wake != nullptr) wake->Wake();
-  else progress_.EnsureWatch();  // all lanes run: the service thread sees to it that the job does not wait long
+  if (wake != nullptr)
+    wake->Wake();
+  else
+    progress_.EnsureWatch();  // all lanes run: the service thread sees to it that the job does not wait long
 }
 
 bool LanePool::Take(Job& job) {
@@ -229,7 +236,8 @@ bool LanePool::Take(Job& job) {
 }
 
 bool LanePool::Tick() {
-  if (waiting_.load(std::memory_order_acquire) == 0) return false;  // Push wakes the watch when there is something again
+  if (waiting_.load(std::memory_order_acquire) == 0)
+    return false;  // Push wakes the watch when there is something again
   Lane* wake = nullptr;
   {
     std::lock_guard lock(mutex_);
@@ -265,8 +273,10 @@ LeasedPool::~LeasedPool() { Stop(); }
 void LeasedPool::Run(Job job) {
   std::lock_guard lock(mutex_);
   jobs_.push_back(std::move(job));
-  if (idle_ < jobs_.size()) threads_.emplace_back([this] { ThreadMain(); });
-  else changed_.notify_one();
+  if (idle_ < jobs_.size())
+    threads_.emplace_back([this] { ThreadMain(); });
+  else
+    changed_.notify_one();
 }
 
 void LeasedPool::ThreadMain() {

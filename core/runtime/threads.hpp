@@ -1,6 +1,6 @@
 #pragma once
-// The threads of a rank that run user code: executors (one-CPU tasks), lanes (work that holds no CPU) and leased threads
-// (tasks that rank 0 granted other amounts).
+// The threads of a rank that run user code: executors (one-CPU tasks), lanes (work that holds no CPU) and leased
+// threads (tasks that rank 0 granted other amounts).
 
 #include <atomic>
 #include <condition_variable>
@@ -43,7 +43,8 @@ class ExecutorPool {
     std::uint32_t my_index = 0;          // of the rank on its node
     std::vector<topology::CpuSet> cpus;  // where each is bound; empty: not bound
   };
-  ExecutorPool(Options options, worker::Progress& progress, node::SlotTable& slots, scheduling::ReadyQueue& queue, ThreadWork& work);
+  ExecutorPool(Options options, worker::Progress& progress, node::SlotTable& slots, scheduling::ReadyQueue& queue,
+               ThreadWork& work);
   ~ExecutorPool();
   void Start();
   /// Ends the threads when their parked tasks are done.

@@ -29,7 +29,8 @@ bool WaitPoint::Wait(std::int64_t deadline_ns) {
     WaitHooks* hooks = WaitHooks::OfThisThread();
     if (hooks != nullptr) hooks->BeforeWait();
     if (fibers_ == nullptr) {
-      progress_.Wait(sleeper_, [this] { return signaled(); }, deadline_ns);
+      progress_.Wait(
+          sleeper_, [this] { return signaled(); }, deadline_ns);
     } else {
       worker::FiberWait wait(*fibers_);
       bool park = false;

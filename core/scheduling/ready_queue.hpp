@@ -1,5 +1,6 @@
 #pragma once
-// The one-CPU tasks of a rank that may start: the children of its own running tasks, and the rest in order of submission.
+// The one-CPU tasks of a rank that may start: the children of its own running tasks, and the rest in order of
+// submission.
 
 #include <algorithm>
 #include <atomic>
@@ -14,9 +15,10 @@ namespace manta::scheduling {
 
 using task::TaskPtr;
 
-/// An executor takes its own children newest first (they use the least memory and finish what waits for them), then the rank's
-/// tasks oldest first, then other executors' children oldest first. Other ranks are given the oldest. Records may have moved on
-/// since they were queued (claimed by a waiting parent, cancelled): whoever takes one must Claim it. Any thread.
+/// An executor takes its own children newest first (they use the least memory and finish what waits for them), then the
+/// rank's tasks oldest first, then other executors' children oldest first. Other ranks are given the oldest. Records
+/// may have moved on since they were queued (claimed by a waiting parent, cancelled): whoever takes one must Claim it.
+/// Any thread.
 class ReadyQueue {
  public:
   explicit ReadyQueue(std::size_t executors) : children_(executors) {}
@@ -44,8 +46,8 @@ class ReadyQueue {
         if (task->Claim()) return task;
     return {};
   }
-  /// Up to `count` tasks that may run on other ranks, oldest first, claimed; no more than half of the queue (but one), for who asks
-  /// can't know how long they are. Pinned ones stay.
+  /// Up to `count` tasks that may run on other ranks, oldest first, claimed; no more than half of the queue (but one),
+  /// for who asks can't know how long they are. Pinned ones stay.
   std::vector<TaskPtr> TakeForOthers(std::size_t count) {
     std::vector<TaskPtr> taken;
     std::lock_guard lock(mutex_);
@@ -92,9 +94,9 @@ class ReadyQueue {
   }
 
   std::mutex mutex_;
-  List shared_;                         // guarded by mutex_
-  std::vector<List> children_;          // by executor; guarded by mutex_
-  std::atomic<std::size_t> size_{0};    // written under mutex_ (release), read by who looks for work (acquire)
+  List shared_;                       // guarded by mutex_
+  std::vector<List> children_;        // by executor; guarded by mutex_
+  std::atomic<std::size_t> size_{0};  // written under mutex_ (release), read by who looks for work (acquire)
 };
 
 }  // namespace manta::scheduling

@@ -56,7 +56,8 @@ std::string BuildId(const dl_phdr_info& info) {
 
 /// The kernel's page is no file; plugins that MPI and hwloc load for themselves may differ from rank to rank.
 bool IsLeftOut(const std::string& path) {
-  for (const char* part : {"linux-vdso", "linux-gate", "/mca_", "/openmpi/", "/pmix/", "/ucx/", "/hwloc/", "/libfabric/"})
+  for (const char* part :
+       {"linux-vdso", "linux-gate", "/mca_", "/openmpi/", "/pmix/", "/ucx/", "/hwloc/", "/libfabric/"})
     if (path.find(part) != std::string::npos) return true;
   return false;
 }
@@ -90,20 +91,22 @@ std::string FileName(const std::string& path) {
   return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
-/// What stands for a module among ranks: its directory may differ between hosts, its contents may not. A program linked without a
-/// build id is told by its size and the size of its loaded part.
+/// What stands for a module among ranks: its directory may differ between hosts, its contents may not. A program linked
+/// without a build id is told by its size and the size of its loaded part.
 std::string Identity(const Module& module) {
   std::string id = module.build_id;
   if (id.empty()) {
     std::ifstream file(module.path, std::ios::ate | std::ios::binary);
-    id = "size-" + std::to_string(static_cast<long long>(file.tellg())) + "-" + std::to_string(module.high - module.low);
+    id =
+        "size-" + std::to_string(static_cast<long long>(file.tellg())) + "-" + std::to_string(module.high - module.low);
     if (file) {
       // Two programs of one size are told apart by their bytes (FNV-1a).
       file.seekg(0);
       std::uint64_t hash = 0xcbf29ce484222325ull;
       char block[65536];
       while (file.read(block, sizeof(block)) || file.gcount() > 0)
-        for (std::streamsize i = 0; i < file.gcount(); ++i) hash = (hash ^ static_cast<unsigned char>(block[i])) * 0x100000001b3ull;
+        for (std::streamsize i = 0; i < file.gcount(); ++i)
+          hash = (hash ^ static_cast<unsigned char>(block[i])) * 0x100000001b3ull;
       id += "-" + std::to_string(hash);
     }
   }
@@ -134,15 +137,19 @@ std::string ModuleFingerprint() {
 }
 
 std::string ProgramName() {
-  return modules.empty() ? program_path
-                         : program_path + " (build " + (modules.front().build_id.empty() ? Identity(modules.front()) : modules.front().build_id) + ")";
+  return modules.empty()
+             ? program_path
+             : program_path + " (build " +
+                   (modules.front().build_id.empty() ? Identity(modules.front()) : modules.front().build_id) + ")";
 }
 
 std::uint64_t EncodeCode(const void* address) {
   const auto at = reinterpret_cast<std::uintptr_t>(address);
   for (std::size_t i = 0; i < modules.size(); ++i)
-    if (at >= modules[i].low && at < modules[i].high) return (static_cast<std::uint64_t>(i) << 48) | (at - modules[i].base);
-  throw UsageError("a task's function lies in no module that was loaded at Init: link its library, or load it before Init");
+    if (at >= modules[i].low && at < modules[i].high)
+      return (static_cast<std::uint64_t>(i) << 48) | (at - modules[i].base);
+  throw UsageError(
+      "a task's function lies in no module that was loaded at Init: link its library, or load it before Init");
 }
 
 const void* DecodeCode(std::uint64_t code) {

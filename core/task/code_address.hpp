@@ -11,7 +11,8 @@ namespace manta::task {
 
 /// Reads the process's modules anew. At Init, and after a dlopen. Not while other threads encode or decode.
 void ScanModules();
-/// A text that is equal in all ranks iff their modules are: name, build id and size of each. The first line is the program's.
+/// A text that is equal in all ranks iff their modules are: name, build id and size of each. The first line is the
+/// program's.
 std::string ModuleFingerprint();
 /// "/path/program (build id 1a2b...)": for the error message when ranks differ.
 std::string ProgramName();
@@ -21,8 +22,8 @@ std::uint64_t EncodeCode(const void* address);
 /// Throws UsageError for a word that names no module of this process.
 const void* DecodeCode(std::uint64_t code);
 
-/// The name of the function at `address`, demangled, without its parameters; static ones too, from the program's symbol table; "" if
-/// there is none.
+/// The name of the function at `address`, demangled, without its parameters; static ones too, from the program's symbol
+/// table; "" if there is none.
 std::string FunctionName(const void* address);
 
 }  // namespace manta::task

@@ -20,7 +20,8 @@ bool IsWord(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
 
 /// Whether the word `operator` stands at `at`.
 bool IsOperator(const std::string& name, std::size_t at) {
-  return name.compare(at, 8, "operator") == 0 && (at == 0 || !IsWord(name[at - 1])) && (at + 8 == name.size() || !IsWord(name[at + 8]));
+  return name.compare(at, 8, "operator") == 0 && (at == 0 || !IsWord(name[at - 1])) &&
+         (at + 8 == name.size() || !IsWord(name[at + 8]));
 }
 
 /// The position after the bracket that closes the one at `open`; brackets of all kinds are counted as one.
@@ -39,7 +40,8 @@ std::size_t AfterBracket(const std::string& name, std::size_t open) {
 
 /// The thunk of a lambda has the lambda's type as its first template argument, which says where it stands.
 std::string FirstArgumentOfThunk(const std::string& name) {
-  for (const std::string prefix : {"manta::detail::TaskThunk<", "manta::detail::MethodThunk<", "manta::detail::ActorThunk<"}) {
+  for (const std::string prefix :
+       {"manta::detail::TaskThunk<", "manta::detail::MethodThunk<", "manta::detail::ActorThunk<"}) {
     if (name.compare(0, prefix.size(), prefix) != 0) continue;
     std::size_t end = prefix.size();
     while (end < name.size() && name[end] != ',' && name[end] != '>')
@@ -49,8 +51,8 @@ std::string FirstArgumentOfThunk(const std::string& name) {
   return {};
 }
 
-/// "double app::Score<int>(Table const&)" -> "app::Score<int>": without the parameters, and the result type before the name.
-/// "app::Run(int)::{lambda(int)#1}::operator()(int) const" -> "app::Run(int)::{lambda(int)#1}::operator()".
+/// "double app::Score<int>(Table const&)" -> "app::Score<int>": without the parameters, and the result type before the
+/// name. "app::Run(int)::{lambda(int)#1}::operator()(int) const" -> "app::Run(int)::{lambda(int)#1}::operator()".
 std::string Shorten(const std::string& name) {
   if (std::string thunk = FirstArgumentOfThunk(name); !thunk.empty()) return thunk;
   std::size_t begin = 0;
@@ -109,7 +111,7 @@ std::string SymbolName(const std::string& elf_path, std::uint64_t offset) {
   if (bytes.size() < sizeof(header)) return {};
   std::memcpy(&header, bytes.data(), sizeof(header));
   if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return {};
-  auto section = [&](std::size_t index, ElfW(Shdr)& out) {
+  auto section = [&](std::size_t index, ElfW(Shdr) & out) {
     const std::size_t at = header.e_shoff + index * sizeof(out);
     if (at + sizeof(out) > bytes.size()) return false;
     std::memcpy(&out, bytes.data() + at, sizeof(out));
@@ -123,7 +125,8 @@ std::string SymbolName(const std::string& elf_path, std::uint64_t offset) {
         ElfW(Sym) symbol;
         std::memcpy(&symbol, bytes.data() + symbols.sh_offset + s, sizeof(symbol));
         if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_value == 0) continue;
-        const bool inside = offset == symbol.st_value || (offset > symbol.st_value && offset < symbol.st_value + symbol.st_size);
+        const bool inside =
+            offset == symbol.st_value || (offset > symbol.st_value && offset < symbol.st_value + symbol.st_size);
         if (!inside || symbol.st_name >= strings.sh_size) continue;
         const char* mangled = bytes.data() + strings.sh_offset + symbol.st_name;
         int status = 0;

@@ -33,13 +33,17 @@ class Writer {
     if (size != 0) std::memcpy(to_.data() + at, data, size);
   }
   template <class T>
-  void operator()(const T& value) { Write(value); }
+  void operator()(const T& value) {
+    Write(value);
+  }
 
  private:
   template <class T>
   void Write(const T& value) {
-    if constexpr (std::is_trivially_copyable_v<T>) Raw(&value, sizeof(T));
-    else const_cast<T&>(value).Fields(*this);
+    if constexpr (std::is_trivially_copyable_v<T>)
+      Raw(&value, sizeof(T));
+    else
+      const_cast<T&>(value).Fields(*this);
   }
   void Write(const std::string& text) {
     Write(static_cast<std::uint32_t>(text.size()));
@@ -76,7 +80,9 @@ class Reader {
     from_ = from_.subspan(size);
   }
   template <class T>
-  void operator()(T& value) { Read(value); }
+  void operator()(T& value) {
+    Read(value);
+  }
   std::size_t left() const { return from_.size(); }
 
  private:
@@ -85,8 +91,10 @@ class Reader {
   }
   template <class T>
   void Read(T& value) {
-    if constexpr (std::is_trivially_copyable_v<T>) Raw(&value, sizeof(T));
-    else value.Fields(*this);
+    if constexpr (std::is_trivially_copyable_v<T>)
+      Raw(&value, sizeof(T));
+    else
+      value.Fields(*this);
   }
   void Read(std::string& text) {
     std::uint32_t size = 0;
@@ -115,8 +123,10 @@ class Reader {
   void Read(std::optional<T>& maybe) {
     std::uint8_t has = 0;
     Read(has);
-    if (has != 0) Read(maybe.emplace());
-    else maybe.reset();
+    if (has != 0)
+      Read(maybe.emplace());
+    else
+      maybe.reset();
   }
   template <class A, class B>
   void Read(std::pair<A, B>& two) {

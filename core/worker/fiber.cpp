@@ -4,9 +4,9 @@
 
 #include <boost/context/detail/fcontext.hpp>
 
+#include <cxxabi.h>
 #include <algorithm>
 #include <cerrno>
-#include <cxxabi.h>
 
 #include "core/base/check.hpp"
 
@@ -58,7 +58,9 @@ void FiberWait::Signal() {
   }
 }
 
-FiberThread::FiberThread(StackPool& stacks) : stacks_(stacks), native_(std::make_unique<Flow>()) { current_ = native_.get(); }
+FiberThread::FiberThread(StackPool& stacks) : stacks_(stacks), native_(std::make_unique<Flow>()) {
+  current_ = native_.get();
+}
 
 FiberThread::~FiberThread() {
   for (Flow* flow : spare_) {
@@ -67,7 +69,8 @@ FiberThread::~FiberThread() {
     __tsan_destroy_fiber(flow->tsan_fiber);
 #endif
 #if defined(__SANITIZE_ADDRESS__)
-    // Loop's frames never return, and would leave their marks to the stack's next user. The context is the stack pointer.
+    // Loop's frames never return, and would leave their marks to the stack's next user. The context is the stack
+    // pointer.
     auto* at = static_cast<std::byte*>(flow->context);
     __asan_unpoison_memory_region(at, static_cast<std::size_t>(flow->stack.top() - at));
 #endif
@@ -234,7 +237,8 @@ void FiberThread::AfterSwitch(void* from_context, [[maybe_unused]] void* fake_st
     publish_after_switch_ = nullptr;
     int expected = FiberWait::kRunning;
     // release: flow_ and the flow's context, for who signals; acquire on failure: what the signaler did.
-    if (!wait->state_.compare_exchange_strong(expected, FiberWait::kParked, std::memory_order_acq_rel)) MakeReady(wait->flow_);
+    if (!wait->state_.compare_exchange_strong(expected, FiberWait::kParked, std::memory_order_acq_rel))
+      MakeReady(wait->flow_);
   }
 }
 

@@ -6,8 +6,8 @@
 // wait is over, a flow that stands at the top of Loop changes places with it. So a task that never waits costs nothing
 // more than a call, and one that waits costs two switches. A flow never leaves its thread.
 //
-// What belongs to the flow of control and is changed with it: the stack, the exceptions being handled (so that a task may
-// Get inside catch and rethrow), errno, and one pointer of the owner. thread_local data and held mutexes are not.
+// What belongs to the flow of control and is changed with it: the stack, the exceptions being handled (so that a task
+// may Get inside catch and rethrow), errno, and one pointer of the owner. thread_local data and held mutexes are not.
 
 #include <atomic>
 #include <cstddef>
@@ -59,8 +59,8 @@ class FiberThread {
   /// Runs Loop on the calling thread until it returns there with no flow parked.
   void RunLoop();
 
-  /// Puts the calling flow aside until `wait` is signaled or `deadline_ns` (base::NowNanoseconds; negative: none) has passed.
-  /// Returns whether it was signaled.
+  /// Puts the calling flow aside until `wait` is signaled or `deadline_ns` (base::NowNanoseconds; negative: none) has
+  /// passed. Returns whether it was signaled.
   bool Park(FiberWait& wait, std::int64_t deadline_ns);
   std::size_t parked() const { return parked_; }
   /// Bytes left on the running stack.
@@ -77,8 +77,8 @@ class FiberThread {
   virtual void Loop() = 0;
   /// A flow became ready: wake the thread if it sleeps. Any thread.
   virtual void WakeUp() = 0;
-  /// At the top of Loop, with no task on the stack: goes on with a flow whose wait is over, if there is one, and returns (later,
-  /// when this flow is needed again) true.
+  /// At the top of Loop, with no task on the stack: goes on with a flow whose wait is over, if there is one, and
+  /// returns (later, when this flow is needed again) true.
   bool SwitchToReady();
   /// Signals what is due; returns the next deadline, or -1.
   std::int64_t FireTimers(std::int64_t now_ns);

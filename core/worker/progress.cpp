@@ -153,8 +153,8 @@ bool Progress::SleepHeld(Sleeper& me, std::uint32_t seen, std::int64_t deadline_
     me.SleepAtDoor(seen, block_, bell, limit);
     door_taken_.store(false, std::memory_order_release);
   } else {
-    // Another thread sleeps at the door and is woken by messages, and by the clock where those can't ring; we are woken by
-    // what we wait for.
+    // Another thread sleeps at the door and is woken by messages, and by the clock where those can't ring; we are woken
+    // by what we wait for.
     me.Sleep(seen, deadline_ns >= 0 ? std::max<std::int64_t>(0, deadline_ns - base::NowNanoseconds()) : kLongSleepNs);
   }
   if (!TryTakeToken()) return false;
@@ -207,7 +207,8 @@ void Progress::ServiceLoop() {
       me.Sleep(seen, kTickNs);
       continue;
     }
-    while (PollHeld() != 0) {}
+    while (PollHeld() != 0) {
+    }
     last_polls = polls_.load(std::memory_order_relaxed);
     // Armed from here on. Who watches over long calls is needed at ticks all the same.
     const std::int64_t limit = must_tick ? kTickNs : kLongSleepNs;
@@ -216,7 +217,8 @@ void Progress::ServiceLoop() {
     settle = me.WokenSince(seen);
     watching_.store(true, std::memory_order_release);
     if (held) {
-      while (PollHeld() != 0) {}
+      while (PollHeld() != 0) {
+      }
       last_polls = polls_.load(std::memory_order_relaxed);
       node::Disarm(block_, node::Duty::kBusy);
       ReleaseToken();

@@ -1,10 +1,10 @@
 #pragma once
 // Who looks for messages, and how a thread with nothing to do waits.
 //
-// One thread at a time polls the transports: the holder of the progress token, a try-lock. Whoever waits tries to take it:
-// the thread in Get, an idle executor. Nobody blocks on it: who does not get it sleeps on its own word and is woken by
-// what it waits for. When all threads of the rank compute, nobody polls; then the service thread looks every 250 µs, and
-// sleeps at the door (on the rank's doorbell) as soon as it finds the rank at rest.
+// One thread at a time polls the transports: the holder of the progress token, a try-lock. Whoever waits tries to take
+// it: the thread in Get, an idle executor. Nobody blocks on it: who does not get it sleeps on its own word and is woken
+// by what it waits for. When all threads of the rank compute, nobody polls; then the service thread looks every 250 µs,
+// and sleeps at the door (on the rank's doorbell) as soon as it finds the rank at rest.
 //
 // What other ranks must do so that we see their message is one word, `duty`, in the node segment (node/rank_block.hpp):
 //
@@ -13,12 +13,12 @@
 //                            |  nothing comes: sleep at the door                                         ^
 //                            +-----------------------------------------------------------------------------+
 //
-// kArmed means that a message must ring. Every thread that leaves kPolled for kBusy sees to it that the service thread is
-// on watch; that is a store in the common case and a wake-up when it slept.
+// kArmed means that a message must ring. Every thread that leaves kPolled for kBusy sees to it that the service thread
+// is on watch; that is a store in the common case and a wake-up when it slept.
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <algorithm>
 #include <functional>
 #include <span>
 #include <thread>
@@ -36,7 +36,8 @@ namespace manta::worker {
 class Backoff {
  public:
   enum class Step { kAgain, kSleep };
-  Backoff(std::span<node::RankBlock> blocks, node::RankBlock& mine, int node_cores) : blocks_(blocks), mine_(mine), cores_(node_cores) {}
+  Backoff(std::span<node::RankBlock> blocks, node::RankBlock& mine, int node_cores)
+      : blocks_(blocks), mine_(mine), cores_(node_cores) {}
   ~Backoff() { StopSpinning(); }
   /// Something was found: begin anew.
   void Reset() { steps_ = 0; }
@@ -47,7 +48,7 @@ class Backoff {
   void StopSpinning();
 
  private:
-  static constexpr int kSpins = 2000;   // about 50 µs: as long as a futex takes to wake an idle core
+  static constexpr int kSpins = 2000;  // about 50 µs: as long as a futex takes to wake an idle core
   static constexpr int kYields = 20;
   static constexpr std::int64_t kSlowYieldNs = 300'000;  // a peer took our core for a slice
 
@@ -87,8 +88,8 @@ class Progress {
   /// Whether the calling thread holds the token (and so may not run user code).
   bool HeldByThisThread() const { return holder_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
 
-  /// Waits on the calling thread until `done()`, or until `deadline_ns` (negative: none). Polls meanwhile if nobody else does.
-  /// `done` must become true only by acts that also wake `me`, or by messages that this thread handles.
+  /// Waits on the calling thread until `done()`, or until `deadline_ns` (negative: none). Polls meanwhile if nobody
+  /// else does. `done` must become true only by acts that also wake `me`, or by messages that this thread handles.
   /// Returns done() at the end.
   template <class Done>
   bool Wait(Sleeper& me, Done done, std::int64_t deadline_ns);
@@ -112,7 +113,8 @@ class Progress {
   void ReleaseToken();
   std::size_t PollHeld();
   std::int64_t MaxSleep() const;
-  /// Sleeps at the door, or where it is taken in the own bed. The token is given up meanwhile. Returns whether it is held again.
+  /// Sleeps at the door, or where it is taken in the own bed. The token is given up meanwhile. Returns whether it is
+  /// held again.
   bool SleepHeld(Sleeper& me, std::uint32_t seen, std::int64_t deadline_ns);
   void ServiceLoop();
   void WakeService();
@@ -122,12 +124,12 @@ class Progress {
   std::vector<Transport*> transports_;
   MessageHandler& handler_;
 
-  std::atomic<bool> token_{false};           // acquire on taking, release on giving: the holders' handler state
-  std::atomic<std::thread::id> holder_{};    // relaxed: only ever compared with the reader's own id
-  std::atomic<bool> door_taken_{false};      // at most one thread sleeps on the doorbell
-  std::atomic<std::uint64_t> polls_{0};      // relaxed counter: the service thread sees whether anybody polls
+  std::atomic<bool> token_{false};         // acquire on taking, release on giving: the holders' handler state
+  std::atomic<std::thread::id> holder_{};  // relaxed: only ever compared with the reader's own id
+  std::atomic<bool> door_taken_{false};    // at most one thread sleeps on the doorbell
+  std::atomic<std::uint64_t> polls_{0};    // relaxed counter: the service thread sees whether anybody polls
   std::atomic<std::uint64_t> wakeups_{0};
-  std::int64_t next_housekeeping_ns_ = 0;    // token's holder only
+  std::int64_t next_housekeeping_ns_ = 0;  // token's holder only
 
   std::thread service_;
   std::atomic<Sleeper*> service_sleeper_{nullptr};
@@ -149,8 +151,8 @@ bool Progress::Wait(Sleeper& me, Done done, std::int64_t deadline_ns) {
         continue;
       }
       backoff.StopSpinning();
-      // Somebody polls for us. The limit covers its leaving without a successor: the service thread takes over within a tick,
-      // but a message that has to be sent by MPI should not wait for that.
+      // Somebody polls for us. The limit covers its leaving without a successor: the service thread takes over within a
+      // tick, but a message that has to be sent by MPI should not wait for that.
       std::int64_t limit = 10'000'000;
       if (deadline_ns >= 0) limit = std::min(limit, std::max<std::int64_t>(0, deadline_ns - base::NowNanoseconds()));
       me.Sleep(seen, limit);

@@ -49,7 +49,8 @@ void Sleeper::Sleep(std::uint32_t seen, std::int64_t timeout_ns) {
   place_.store(kAwake, std::memory_order_relaxed);
 }
 
-void Sleeper::SleepAtDoor(std::uint32_t seen, node::RankBlock& block, std::uint32_t bell_seen, std::int64_t timeout_ns) {
+void Sleeper::SleepAtDoor(std::uint32_t seen, node::RankBlock& block, std::uint32_t bell_seen,
+                          std::int64_t timeout_ns) {
   block_.store(&block, std::memory_order_relaxed);
   place_.store(kDoor, std::memory_order_seq_cst);
   if (word_.load(std::memory_order_seq_cst) == seen) node::FutexWait(block.doorbell, bell_seen, timeout_ns);

@@ -32,10 +32,13 @@ void OnSignal(int number, siginfo_t* info, void* context) {
   last_signal = number;
   // The program's own handler first: the job may be over as soon as the thread behind the descriptor knows.
   const struct sigaction& old = number == SIGINT ? old_int : old_term;
-  if ((old.sa_flags & SA_SIGINFO) != 0 && old.sa_sigaction != nullptr) old.sa_sigaction(number, info, context);
-  else if (old.sa_handler != SIG_DFL && old.sa_handler != SIG_IGN && old.sa_handler != nullptr) old.sa_handler(number);
+  if ((old.sa_flags & SA_SIGINFO) != 0 && old.sa_sigaction != nullptr)
+    old.sa_sigaction(number, info, context);
+  else if (old.sa_handler != SIG_DFL && old.sa_handler != SIG_IGN && old.sa_handler != nullptr)
+    old.sa_handler(number);
   const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(signal_fd.load(std::memory_order_relaxed), &one, sizeof(one));  // async-signal-safe
+  [[maybe_unused]] const ssize_t written =
+      ::write(signal_fd.load(std::memory_order_relaxed), &one, sizeof(one));  // async-signal-safe
 }
 
 void SignalThread(int fd) {
@@ -63,7 +66,8 @@ void OnExit(int status, void*) {
     return;
   }
   if (this_rank == 0) EndJobNow(status, "exit(" + std::to_string(status) + ") was called in a task on rank 0", true);
-  EndJobNow(kExitRankLost, "exit(" + std::to_string(status) + ") was called in a task on rank " + std::to_string(this_rank), true);
+  EndJobNow(kExitRankLost,
+            "exit(" + std::to_string(status) + ") was called in a task on rank " + std::to_string(this_rank), true);
 }
 
 void OnTerminate() {
@@ -118,7 +122,8 @@ void EndJobNow(int code, const std::string& reason, bool tell_others) {
   std::fflush(stdout);
   if (this_rank == 0) base::SayLine("exit " + std::to_string(code) + " (" + reason + ")");
   if (tell_others) actions.tell_others(code, reason);
-  // The launcher kills the job when the first rank leaves; the one that has something to say must not be the last to hear of it.
+  // The launcher kills the job when the first rank leaves; the one that has something to say must not be the last to
+  // hear of it.
   if (this_rank != 0) std::this_thread::sleep_for(std::chrono::milliseconds(200));
   ::_exit(code);
 }

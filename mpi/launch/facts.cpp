@@ -20,7 +20,8 @@ std::vector<std::string> CollectiveExchange(const mpi::Communicator& world, cons
     total += sizes[i];
   }
   std::string all(static_cast<std::size_t>(total), '\0');
-  MANTA_MPI_TRY(MPI_Allgatherv(mine.data(), size, MPI_CHAR, all.data(), sizes.data(), at.data(), MPI_CHAR, world.get()));
+  MANTA_MPI_TRY(
+      MPI_Allgatherv(mine.data(), size, MPI_CHAR, all.data(), sizes.data(), at.data(), MPI_CHAR, world.get()));
   std::vector<std::string> texts;
   for (std::size_t i = 0; i < ranks; ++i)
     texts.push_back(all.substr(static_cast<std::size_t>(at[i]), static_cast<std::size_t>(sizes[i])));
@@ -32,7 +33,8 @@ std::vector<RankFacts> CollectiveExchange(const mpi::Communicator& world, const 
   wire::Writer writer(bytes);
   const_cast<RankFacts&>(mine).Fields(writer);
   std::vector<RankFacts> facts;
-  for (const std::string& text : CollectiveExchange(world, std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()))) {
+  for (const std::string& text :
+       CollectiveExchange(world, std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()))) {
     wire::Reader reader({reinterpret_cast<const std::byte*>(text.data()), text.size()});
     facts.emplace_back().Fields(reader);
   }
@@ -54,7 +56,8 @@ std::vector<GpuInfo> DevicesOf(const std::vector<int>& ranks, const std::vector<
   std::map<int, int> homes;  // devices at home on a rank
   for (const int rank : ranks)
     for (const auto& device : facts[static_cast<std::size_t>(rank)].devices) {
-      const bool known = std::any_of(gpus.begin(), gpus.end(), [&](const GpuInfo& gpu) { return gpu.uuid == device.uuid; });
+      const bool known =
+          std::any_of(gpus.begin(), gpus.end(), [&](const GpuInfo& gpu) { return gpu.uuid == device.uuid; });
       if (known) continue;
       GpuInfo gpu;
       gpu.index = static_cast<int>(gpus.size());
@@ -64,7 +67,8 @@ std::vector<GpuInfo> DevicesOf(const std::vector<int>& ranks, const std::vector<
       gpu.memory_bytes = device.memory_bytes;
       for (const int candidate : ranks) {
         const auto& seen = facts[static_cast<std::size_t>(candidate)].devices;
-        if (std::none_of(seen.begin(), seen.end(), [&](const auto& other) { return other.uuid == device.uuid; })) continue;
+        if (std::none_of(seen.begin(), seen.end(), [&](const auto& other) { return other.uuid == device.uuid; }))
+          continue;
         if (gpu.home_rank < 0 || homes[candidate] < homes[gpu.home_rank]) gpu.home_rank = candidate;
       }
       ++homes[gpu.home_rank];
@@ -86,7 +90,8 @@ std::vector<GpuInfo> DevicesOf(const std::vector<int>& ranks, const std::vector<
 
 }  // namespace
 
-std::vector<std::string> DecideJob(const std::vector<RankFacts>& facts, const topology::Topology& machine, runtime::JobInfo& info) {
+std::vector<std::string> DecideJob(const std::vector<RankFacts>& facts, const topology::Topology& machine,
+                                   runtime::JobInfo& info) {
   std::vector<std::string> warnings;
   info.ranks = static_cast<int>(facts.size());
   info.node_of.resize(facts.size());
@@ -103,17 +108,20 @@ std::vector<std::string> DecideJob(const std::vector<RankFacts>& facts, const to
     launch.executors = info.settings.executors;
     const int parts = nodes_on_host[first.host];
     if (parts > 1) {  // fake nodes share the machine out among them
-      launch.allowed = topology::DivideCores(machine, launch.allowed, parts)[static_cast<std::size_t>(part_of_host[first.host]++)];
+      launch.allowed =
+          topology::DivideCores(machine, launch.allowed, parts)[static_cast<std::size_t>(part_of_host[first.host]++)];
       launch.facts.allocation_cpus = 0;
     }
     for (const int rank : ranks) {
       const RankFacts& one = facts[static_cast<std::size_t>(rank)];
       launch.facts.binding_asked = launch.facts.binding_asked || one.binding_asked != 0;
-      launch.ranks.push_back({rank, parts > 1 ? launch.allowed : topology::CpuSet::FromString(one.binding).value_or(topology::CpuSet())});
+      launch.ranks.push_back(
+          {rank, parts > 1 ? launch.allowed : topology::CpuSet::FromString(one.binding).value_or(topology::CpuSet())});
     }
     const topology::NodeCores cores = topology::DecideRankCores(machine, launch);
     for (const std::string& warning : cores.warnings)
-      warnings.push_back(nodes.size() > 1 ? "node " + std::to_string(node) + " (" + first.host + "): " + warning : warning);
+      warnings.push_back(nodes.size() > 1 ? "node " + std::to_string(node) + " (" + first.host + "): " + warning
+                                          : warning);
 
     scheduling::NodeSpec spec;
     spec.id = NodeId(node);
@@ -141,14 +149,16 @@ std::vector<std::string> DecideJob(const std::vector<RankFacts>& facts, const to
       if (Rank(ranks[i]) != info.self) continue;
       info.my_index = static_cast<std::uint32_t>(i);
       info.node_cores = std::max(1, cores.cores_used);
-      info.executors = info.settings.executors > 0 ? info.settings.executors : static_cast<int>(std::max<std::int64_t>(1, slots.RoundedUp()));
+      info.executors = info.settings.executors > 0 ? info.settings.executors
+                                                   : static_cast<int>(std::max<std::int64_t>(1, slots.RoundedUp()));
       // More executors than cores are not bound one each; they share the rank's cores.
       const bool bind = info.settings.binding && machine.this_system && !mine.cpus.empty();
       if (bind) info.executor_cpus.assign(static_cast<std::size_t>(info.executors), mine.cpus);
     }
     user.gpus = DevicesOf(ranks, facts, info.settings.gpus);
     for (const GpuInfo& gpu : user.gpus) spec.gpus.push_back({gpu.index, Rank(gpu.home_rank)});
-    spec.memory_bytes = info.settings.memory != 0 ? info.settings.memory : first.memory_bytes / static_cast<std::uint64_t>(parts);
+    spec.memory_bytes =
+        info.settings.memory != 0 ? info.settings.memory : first.memory_bytes / static_cast<std::uint64_t>(parts);
     user.resources["CPU"] = cpus.value();
     if (!user.gpus.empty()) user.resources["GPU"] = static_cast<double>(user.gpus.size());
     user.resources["memory"] = static_cast<double>(spec.memory_bytes);
@@ -172,12 +182,15 @@ std::string StartLine(const std::vector<RankFacts>& facts, const runtime::JobInf
     gpus += node.gpus.size();
     store += node.store_bytes;
   }
-  auto plural = [](std::size_t count, const std::string& what) { return std::to_string(count) + " " + what + (count == 1 ? "" : "s"); };
+  auto plural = [](std::size_t count, const std::string& what) {
+    return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+  };
   std::ostringstream line;
   line << plural(facts.size(), "rank") << " on " << plural(info.nodes.size(), "node") << ", " << cpus << " CPUs ("
-       << info.node_cores << (info.node_cores == 1 ? " core" : " cores") << " of the first node), gpus: " << gpus << " (" << facts.front().device_status << "), " << info.executors
-       << (info.executors == 1 ? " executor" : " executors") << " a rank, store " << (store >> 20) << " MiB (" << facts.front().segment_kind
-       << "), " << transports << ", rma " << rma;
+       << info.node_cores << (info.node_cores == 1 ? " core" : " cores") << " of the first node), gpus: " << gpus
+       << " (" << facts.front().device_status << "), " << info.executors
+       << (info.executors == 1 ? " executor" : " executors") << " a rank, store " << (store >> 20) << " MiB ("
+       << facts.front().segment_kind << "), " << transports << ", rma " << rma;
   return line.str();
 }
 

@@ -15,8 +15,8 @@ namespace manta::launch {
 /// One rank's facts.
 struct RankFacts {
   std::string host;
-  std::int32_t node = 0;             // by the lowest rank of those that share memory (or of a fake node)
-  std::string binding, allowed;      // CpuSet texts
+  std::int32_t node = 0;         // by the lowest rank of those that share memory (or of a fake node)
+  std::string binding, allowed;  // CpuSet texts
   std::uint8_t binding_asked = 0;
   std::int32_t allocation_cpus = 0;
   std::uint8_t launcher = 0;
@@ -27,14 +27,29 @@ struct RankFacts {
     std::string uuid, name, pci_bus_id;
     std::uint64_t memory_bytes = 0;
     template <class V>
-    void Fields(V& v) { v(uuid); v(name); v(pci_bus_id); v(memory_bytes); }
+    void Fields(V& v) {
+      v(uuid);
+      v(name);
+      v(pci_bus_id);
+      v(memory_bytes);
+    }
   };
   std::vector<Device> devices;
   std::string device_status;
   template <class V>
   void Fields(V& v) {
-    v(host); v(node); v(binding); v(allowed); v(binding_asked); v(allocation_cpus); v(launcher); v(memory_bytes); v(store_bytes);
-    v(segment_kind); v(devices); v(device_status);
+    v(host);
+    v(node);
+    v(binding);
+    v(allowed);
+    v(binding_asked);
+    v(allocation_cpus);
+    v(launcher);
+    v(memory_bytes);
+    v(store_bytes);
+    v(segment_kind);
+    v(devices);
+    v(device_status);
   }
 };
 
@@ -42,9 +57,10 @@ struct RankFacts {
 std::vector<std::string> CollectiveExchange(const mpi::Communicator& world, const std::string& mine);
 std::vector<RankFacts> CollectiveExchange(const mpi::Communicator& world, const RankFacts& mine);
 
-/// Fills the job's nodes, specs and this rank's executors from everybody's facts: a pure decision, the same on all ranks but for what
-/// says "of this rank". Returns warnings, for rank 0 to print.
-std::vector<std::string> DecideJob(const std::vector<RankFacts>& facts, const topology::Topology& machine, runtime::JobInfo& info);
+/// Fills the job's nodes, specs and this rank's executors from everybody's facts: a pure decision, the same on all
+/// ranks but for what says "of this rank". Returns warnings, for rank 0 to print.
+std::vector<std::string> DecideJob(const std::vector<RankFacts>& facts, const topology::Topology& machine,
+                                   runtime::JobInfo& info);
 
 /// "2 ranks on 1 node, 2 of 2 cores, ..." for stderr at start.
 std::string StartLine(const std::vector<RankFacts>& facts, const runtime::JobInfo& info, const std::string& transports,

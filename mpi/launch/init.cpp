@@ -26,10 +26,10 @@ using runtime::RankRuntime;
 
 /// The process's one job. A function's static, so that nothing else can reach it.
 struct Job {
-  std::unique_ptr<Process> process;   // never destroyed but by EndProcess: its end is collective
+  std::unique_ptr<Process> process;  // never destroyed but by EndProcess: its end is collective
   std::unique_ptr<RankRuntime> session;
   std::uint32_t sessions = 0;
-  bool stuck = false;                 // a thread did not end: nothing may be freed any more
+  bool stuck = false;  // a thread did not end: nothing may be freed any more
   std::int64_t grace_ns = 2'000'000'000;
 };
 Job& TheJob() {
@@ -59,8 +59,8 @@ void BeginSession(const Settings& settings, const Config& config) {
   job.session->Start();
 }
 
-/// After the session's end was agreed: threads, messages, memory. With a limit, a task that does not end leaves the session
-/// there, stuck, for the process to end without it.
+/// After the session's end was agreed: threads, messages, memory. With a limit, a task that does not end leaves the
+/// session there, stuck, for the process to end without it.
 void EndSessionHere(std::int64_t grace_ns) {
   Job& job = TheJob();
   job.stuck = !job.session->JoinThreads(grace_ns);
@@ -110,7 +110,9 @@ void ShutdownSession(bool last) {
   Job& job = TheJob();
   if (job.session == nullptr) return;
   const std::uint64_t dropped = job.session->EndSession();
-  if (dropped > 0) base::SayLine(std::to_string(dropped) + (dropped == 1 ? " task" : " tasks") + " dropped at Shutdown; Drain() finishes them first");
+  if (dropped > 0)
+    base::SayLine(std::to_string(dropped) + (dropped == 1 ? " task" : " tasks") +
+                  " dropped at Shutdown; Drain() finishes them first");
   EndSessionHere(last ? job.grace_ns : -1);
 }
 
@@ -125,12 +127,14 @@ bool OrderlyShutdown() {
 /// Flags are taken out on every rank; what they say is rank 0's to decide.
 void InitRank(int& argc, char**& argv, const Config& config) {
   Job& job = TheJob();
-  MANTA_EXPECT(job.session == nullptr, "Init was called twice: the job runs already; call Shutdown first to begin anew");
+  MANTA_EXPECT(job.session == nullptr,
+               "Init was called twice: the job runs already; call Shutdown first to begin anew");
   if (job.process == nullptr) {
     job.process = std::make_unique<Process>(argc, argv);
     launch::InstallExitHandlers(job.process->rank(), {[](int code, const std::string& reason) {
-                                                       if (RankRuntime* session = RankRuntime::Current()) session->BroadcastAbort(code, reason);
-                                                     },
+                                                        if (RankRuntime* session = RankRuntime::Current())
+                                                          session->BroadcastAbort(code, reason);
+                                                      },
                                                       &OrderlyShutdown});
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
   }
@@ -160,7 +164,8 @@ void InitOrExit(int& argc, char**& argv, const Config& config) {
     InitRank(argc, argv, config);
   } catch (const launch::LaunchRefused& refused) {
     launch::DisarmExitHandlers();
-    if (TheJob().process != nullptr) TheJob().process->FinalizeOnly();
+    if (TheJob().process != nullptr)
+      TheJob().process->FinalizeOnly();
     else {
       int running = 0, ended = 0;
       MPI_Initialized(&running);
@@ -199,13 +204,15 @@ int RunDriver(int& argc, char**& argv, const Config& config, const std::function
     code = driver(argc, argv);
   } catch (...) {
     std::string reason = "an exception left the driver";
-    if (const auto thrown = std::current_exception()) reason += ": " + object::Describe(*object::FromException(thrown, "driver", 0));
+    if (const auto thrown = std::current_exception())
+      reason += ": " + object::Describe(*object::FromException(thrown, "driver", 0));
     launch::EndJobNow(launch::kExitException, reason, true);
   }
   ShutdownSession(true);
   const bool stuck = TheJob().stuck;
   if (stuck)
-    base::SayLine("tasks still run after " + std::to_string(TheJob().grace_ns / 1'000'000) + " ms; the job ends without them");
+    base::SayLine("tasks still run after " + std::to_string(TheJob().grace_ns / 1'000'000) +
+                  " ms; the job ends without them");
   EndProcess();
   if (stuck) {
     std::fflush(stdout);

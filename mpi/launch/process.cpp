@@ -23,8 +23,8 @@ namespace {
 
 constexpr int kUsageExit = 2;
 
-/// How many tasks Slurm's launcher started, of which this process is one; 1 where none did. A program that a batch script runs
-/// by itself has Slurm's variables too, but is not the process that they were set for, and has no step.
+/// How many tasks Slurm's launcher started, of which this process is one; 1 where none did. A program that a batch
+/// script runs by itself has Slurm's variables too, but is not the process that they were set for, and has no step.
 int TasksOfLauncher() {
   const char* count = std::getenv("SLURM_STEP_NUM_TASKS");
   const char* step = std::getenv("SLURM_STEP_ID");
@@ -38,7 +38,8 @@ int TasksOfLauncher() {
 /// srun without --mpi=pmix starts N programs that each believe to be alone.
 [[noreturn]] void RefuseSingleton(int tasks) {
   base::SayLine("Slurm started " + std::to_string(tasks) +
-                " tasks that do not know each other: the launcher and MPI do not speak the same PMI; use srun --mpi=pmix, or mpirun");
+                " tasks that do not know each other: the launcher and MPI do not speak the same PMI; use srun "
+                "--mpi=pmix, or mpirun");
   throw LaunchRefused{kUsageExit};
 }
 
@@ -69,7 +70,9 @@ Process::Process(int& argc, char**& argv) {
     int level = 0;
     MPI_Query_thread(&level);
     if (level < MPI_THREAD_SERIALIZED) {
-      base::SayLine("MPI was initialized without threads: call MPI_Init_thread with MPI_THREAD_MULTIPLE before manta::Init, or leave it to Init");
+      base::SayLine(
+          "MPI was initialized without threads: call MPI_Init_thread with MPI_THREAD_MULTIPLE before manta::Init, or "
+          "leave it to Init");
       throw LaunchRefused{kUsageExit};
     }
   }
@@ -87,7 +90,8 @@ void Process::CheckSameProgram() {
   for (int rank = 0; rank < world_.size(); ++rank) {
     const std::string& other = all[static_cast<std::size_t>(rank)];
     if (other == mine) continue;
-    // Each rank names its own program and the first that differs from it; the first line of difference is shown for libraries.
+    // Each rank names its own program and the first that differs from it; the first line of difference is shown for
+    // libraries.
     std::size_t line = 0;
     while (line < std::min(mine.size(), other.size()) && mine[line] == other[line]) ++line;
     auto at = [&](const std::string& text) {
@@ -142,10 +146,18 @@ void Process::CollectiveSetUp(const Settings& settings) {
   gpu::DeviceBackendOptions device_options;
   device_options.rank = world_.rank();
   switch (settings.device) {
-    case DeviceMode::kAuto: device_options.kind = gpu::DeviceBackendKind::kAuto; break;
-    case DeviceMode::kCuda: device_options.kind = gpu::DeviceBackendKind::kCuda; break;
-    case DeviceMode::kFake: device_options.kind = gpu::DeviceBackendKind::kFake; break;
-    case DeviceMode::kNone: device_options.kind = gpu::DeviceBackendKind::kNone; break;
+    case DeviceMode::kAuto:
+      device_options.kind = gpu::DeviceBackendKind::kAuto;
+      break;
+    case DeviceMode::kCuda:
+      device_options.kind = gpu::DeviceBackendKind::kCuda;
+      break;
+    case DeviceMode::kFake:
+      device_options.kind = gpu::DeviceBackendKind::kFake;
+      break;
+    case DeviceMode::kNone:
+      device_options.kind = gpu::DeviceBackendKind::kNone;
+      break;
   }
   if (settings.gpus > 0) device_options.fake_devices = settings.gpus;
   devices_ = gpu::MakeDeviceBackend(device_options);
@@ -158,10 +170,13 @@ void Process::CollectiveSetUp(const Settings& settings) {
   std::uint64_t wanted = settings.object_store_bytes != 0 ? settings.object_store_bytes : DefaultStoreBytes(memory);
   const bool shared = node_.size() > 1;
   if (shared) {
-    const std::uint64_t fits = mpi::StoreBytesThatFit(wanted, memory, mpi::FreeSharedMemoryBytes() / static_cast<std::uint64_t>(nodes_on_host));
+    const std::uint64_t fits = mpi::StoreBytesThatFit(
+        wanted, memory, mpi::FreeSharedMemoryBytes() / static_cast<std::uint64_t>(nodes_on_host));
     if (fits < wanted && settings.object_store_bytes != 0 && node_.rank() == 0)
-      base::SayLine("the object store of node " + std::to_string(mine.node) + " gets " + std::to_string(fits >> 20) + " MiB of the " +
-                    std::to_string(wanted >> 20) + " MiB asked for: /dev/shm has no more; enlarge it (mount -o remount,size=..., or --shm-size in a container)");
+      base::SayLine(
+          "the object store of node " + std::to_string(mine.node) + " gets " + std::to_string(fits >> 20) +
+          " MiB of the " + std::to_string(wanted >> 20) +
+          " MiB asked for: /dev/shm has no more; enlarge it (mount -o remount,size=..., or --shm-size in a container)");
     wanted = fits;
   }
   wanted = node_.CollectiveBroadcast(wanted);
@@ -197,7 +212,8 @@ void Process::CollectiveSetUp(const Settings& settings) {
   world_.CollectiveBarrier();
 }
 
-runtime::JobInfo Process::MakeJob(const Settings& settings, std::uint32_t session, std::vector<std::string>* warnings) const {
+runtime::JobInfo Process::MakeJob(const Settings& settings, std::uint32_t session,
+                                  std::vector<std::string>* warnings) const {
   runtime::JobInfo info;
   info.self = Rank(world_.rank());
   info.session = session;
@@ -220,7 +236,8 @@ runtime::ProcessParts Process::parts() {
 
 std::string Process::StartLine(const runtime::JobInfo& info) const {
   std::string transports = ring_ ? "rings" : "";
-  const bool remote = std::any_of(facts_.begin(), facts_.end(), [&](const RankFacts& one) { return one.node != facts_.front().node; });
+  const bool remote =
+      std::any_of(facts_.begin(), facts_.end(), [&](const RankFacts& one) { return one.node != facts_.front().node; });
   if (remote || (!ring_ && world_.size() > 1)) transports += transports.empty() ? "mpi" : " and mpi";
   if (transports.empty()) transports = "one process";
   return launch::StartLine(facts_, info, transports, window_->reason());
@@ -262,12 +279,13 @@ class Discard final : public MessageHandler {
 
 void Process::DrainLeftovers() {
   Discard discard;
-  while (mpi_->Poll(discard, 256) != 0 || (ring_ && (ring_->Poll(discard, 256) != 0 || ring_->MayHaveIncoming()))) {}
+  while (mpi_->Poll(discard, 256) != 0 || (ring_ && (ring_->Poll(discard, 256) != 0 || ring_->MayHaveIncoming()))) {
+  }
 }
 
 void Process::CollectiveQuiesce(bool stuck) {
-  // All have stopped sending; what was sent on this node lies in the rings. (Messages by MPI that come later still carry their
-  // session's number and are dropped by it.)
+  // All have stopped sending; what was sent on this node lies in the rings. (Messages by MPI that come later still
+  // carry their session's number and are dropped by it.)
   MPI_Request request = MPI_REQUEST_NULL;
   MANTA_MPI_TRY(MPI_Ibarrier(world_.get(), &request));
   for (int done = 0; done == 0;) {

@@ -44,10 +44,11 @@ class Process {
   enum class Command : int { kSession = 1, kExit = 2 };
   Command CollectiveCommand(Command mine, std::string* settings_text, int* code);
 
-  /// Between sessions: nothing is under way any more, leftovers are dropped. `stuck`: a task of this rank still runs and may read
-  /// the store. Collective.
+  /// Between sessions: nothing is under way any more, leftovers are dropped. `stuck`: a task of this rank still runs
+  /// and may read the store. Collective.
   void CollectiveQuiesce(bool stuck);
-  /// Ends everything in order and finalizes MPI, unless it is the user's. If any rank is `stuck`, nothing is freed. Collective.
+  /// Ends everything in order and finalizes MPI, unless it is the user's. If any rank is `stuck`, nothing is freed.
+  /// Collective.
   void CollectiveClose(bool stuck);
   void FinalizeOnly();
 

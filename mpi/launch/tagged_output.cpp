@@ -1,7 +1,7 @@
 #include "mpi/launch/tagged_output.hpp"
 
-#include <ext/stdio_sync_filebuf.h>
 #include <unistd.h>
+#include <ext/stdio_sync_filebuf.h>
 
 #include <cstdio>
 #include <iostream>
@@ -34,7 +34,8 @@ void WriteWhole(const std::string& text) {
 ssize_t Write(void* cookie, const char* data, std::size_t size) {
   auto& tagger = *static_cast<Tagger*>(cookie);
   std::string tag = "[r" + std::to_string(tagger.rank);
-  if (const runtime::RunContext* run = runtime::RunContext::Current()) tag += " " + runtime::TaskPlane::NameOf(*run->task);
+  if (const runtime::RunContext* run = runtime::RunContext::Current())
+    tag += " " + runtime::TaskPlane::NameOf(*run->task);
   tag += "] ";
   std::lock_guard lock(tagger.mutex);
   std::string out;

@@ -3,8 +3,9 @@
 
 namespace manta::launch {
 
-/// Puts a stream that tags in the place of stdout and of std::cout's buffer, for the rest of the process. Lines are written whole.
-/// A line that several writes make up bears the tag of the task that ended it. (Writes to file descriptor 1 pass it by.)
+/// Puts a stream that tags in the place of stdout and of std::cout's buffer, for the rest of the process. Lines are
+/// written whole. A line that several writes make up bears the tag of the task that ended it. (Writes to file
+/// descriptor 1 pass it by.)
 void TagStandardOutput(int rank);
 
 }  // namespace manta::launch

@@ -37,7 +37,8 @@ struct MethodThunk {
 
  private:
   template <class Holder, std::size_t... I>
-  static void Call(Invocation& invocation, [[maybe_unused]] ReadArchive& archive, Holder& method, std::index_sequence<I...>) {
+  static void Call(Invocation& invocation, [[maybe_unused]] ReadArchive& archive, Holder& method,
+                   std::index_sequence<I...>) {
     T& self = *static_cast<T*>(invocation.self());
     std::tuple<Incoming<P>...> values{Incoming<P>(invocation, static_cast<std::uint32_t>(I), archive)...};
     if constexpr (std::is_void_v<R>) {
@@ -68,29 +69,45 @@ struct ActorThunk {
 
  private:
   template <class Holder, std::size_t... I>
-  static void Call(Invocation& invocation, [[maybe_unused]] ReadArchive& archive, Holder& factory, std::index_sequence<I...>) {
+  static void Call(Invocation& invocation, [[maybe_unused]] ReadArchive& archive, Holder& factory,
+                   std::index_sequence<I...>) {
     std::tuple<Incoming<P>...> values{Incoming<P>(invocation, static_cast<std::uint32_t>(I), archive)...};
     invocation.ReturnActor(Own(std::invoke(factory.get(), std::get<I>(values).get()...)));
   }
   template <class T>
-  static std::shared_ptr<void> Own(std::shared_ptr<T> made) { return made; }
+  static std::shared_ptr<void> Own(std::shared_ptr<T> made) {
+    return made;
+  }
   template <class T, class D>
-  static std::shared_ptr<void> Own(std::unique_ptr<T, D> made) { return std::shared_ptr<T>(std::move(made)); }
+  static std::shared_ptr<void> Own(std::unique_ptr<T, D> made) {
+    return std::shared_ptr<T>(std::move(made));
+  }
   template <class T>
-  static std::shared_ptr<void> Own(T* made) { return std::shared_ptr<T>(made); }
+  static std::shared_ptr<void> Own(T* made) {
+    return std::shared_ptr<T>(made);
+  }
   template <class T>
-    requires(!std::is_pointer_v<T>)
-  static std::shared_ptr<void> Own(T&& made) { return std::make_shared<std::remove_cvref_t<T>>(std::forward<T>(made)); }
+  requires(!std::is_pointer_v<T>) static std::shared_ptr<void> Own(T&& made) {
+    return std::make_shared<std::remove_cvref_t<T>>(std::forward<T>(made));
+  }
 };
 
 template <class T>
-struct Made { using type = T; };
+struct Made {
+  using type = T;
+};
 template <class T>
-struct Made<T*> { using type = T; };
+struct Made<T*> {
+  using type = T;
+};
 template <class T>
-struct Made<std::shared_ptr<T>> { using type = T; };
+struct Made<std::shared_ptr<T>> {
+  using type = T;
+};
 template <class T, class D>
-struct Made<std::unique_ptr<T, D>> { using type = T; };
+struct Made<std::unique_ptr<T, D>> {
+  using type = T;
+};
 
 template <class F, class... P, class... A>
 Handle CreateChecked(const ActorOptions& options, const F& factory, TypeList<P...>, A&&... arguments) {
@@ -100,11 +117,13 @@ Handle CreateChecked(const ActorOptions& options, const F& factory, TypeList<P..
   if constexpr (arity && CallableCodec<F>::kAccepted) {
     constexpr bool params_ok = []<std::size_t... I>(std::index_sequence<I...>) {
       return (CheckParameter<F, I, P>() && ... && true);
-    }(std::index_sequence_for<P...>{});
+    }
+    (std::index_sequence_for<P...>{});
     if constexpr (params_ok) {
       constexpr bool arguments_ok = []<std::size_t... I>(std::index_sequence<I...>) {
         return (CheckArgument<F, I, P, A>() && ... && true);
-      }(std::index_sequence_for<P...>{});
+      }
+      (std::index_sequence_for<P...>{});
       if constexpr (arguments_ok) {
         CallSpec call;
         call.thunk = &ActorThunk<F, P...>::Run;
@@ -140,11 +159,13 @@ class [[nodiscard]] ActorCallBuilder : public detail::OptionSetters<ActorCallBui
     if constexpr (arity) {
       constexpr bool params_ok = []<std::size_t... I>(std::index_sequence<I...>) {
         return (detail::CheckParameter<F, I, P>() && ... && true);
-      }(std::index_sequence_for<P...>{});
+      }
+      (std::index_sequence_for<P...>{});
       if constexpr (params_ok && detail::CheckResult<F, R>()) {
         constexpr bool arguments_ok = []<std::size_t... I>(std::index_sequence<I...>) {
           return (detail::CheckArgument<F, I, P, A>() && ... && true);
-        }(std::index_sequence_for<P...>{});
+        }
+        (std::index_sequence_for<P...>{});
         if constexpr (arguments_ok) {
           detail::CallSpec call;
           call.thunk = &detail::MethodThunk<T, F, R, P...>::Run;
@@ -189,8 +210,8 @@ class ActorHandle {
     }
   }
 
-  /// Ends the actor now: queued calls fail with ActorDiedError, a running one goes on unheard. With `no_restart` false it is
-  /// made anew by its constructor, if SetMaxRestarts allows. Destructors do not run.
+  /// Ends the actor now: queued calls fail with ActorDiedError, a running one goes on unheard. With `no_restart` false
+  /// it is made anew by its constructor, if SetMaxRestarts allows. Destructors do not run.
   void Kill(bool no_restart = true) const { detail::KillActor(handle_, no_restart); }
 
   friend bool operator==(const ActorHandle& a, const ActorHandle& b) {
@@ -200,12 +221,14 @@ class ActorHandle {
 
   template <class Archive>
   void save(Archive& archive) const {
-    static_assert(detail::kIsMantaArchive<Archive>, "manta: an actor handle has a meaning inside the job only, not in files");
+    static_assert(detail::kIsMantaArchive<Archive>,
+                  "manta: an actor handle has a meaning inside the job only, not in files");
     if constexpr (detail::kIsMantaArchive<Archive>) archive.AddRef(handle_);
   }
   template <class Archive>
   void load(Archive& archive) {
-    static_assert(detail::kIsMantaArchive<Archive>, "manta: an actor handle has a meaning inside the job only, not in files");
+    static_assert(detail::kIsMantaArchive<Archive>,
+                  "manta: an actor handle has a meaning inside the job only, not in files");
     if constexpr (detail::kIsMantaArchive<Archive>) handle_ = archive.ReadRef();
   }
 
@@ -237,8 +260,8 @@ class [[nodiscard]] ActorBuilder : public detail::OptionSetters<ActorBuilder<T, 
     return std::move(*this);
   }
 
-  /// Starts to make the actor and returns its handle at once; an exception of its constructor is an ActorDiedError of the calls.
-  /// Throws InfeasibleError, and UsageError for a name that is taken.
+  /// Starts to make the actor and returns its handle at once; an exception of its constructor is an ActorDiedError of
+  /// the calls. Throws InfeasibleError, and UsageError for a name that is taken.
   template <class... A>
   ActorHandle<T> Remote(A&&... arguments) const {
     if constexpr (std::is_same_v<F, std::nullptr_t>) {
@@ -247,8 +270,10 @@ class [[nodiscard]] ActorBuilder : public detail::OptionSetters<ActorBuilder<T, 
       } else {
         constexpr bool constructible = std::is_constructible_v<T, detail::GenericParamOf<A>...>;
         static_assert(constructible, "manta: the actor's class has no constructor for these arguments");
-        if constexpr (constructible) return RemoteMake<detail::GenericParamOf<A>...>(std::forward<A>(arguments)...);
-        else return {};
+        if constexpr (constructible)
+          return RemoteMake<detail::GenericParamOf<A>...>(std::forward<A>(arguments)...);
+        else
+          return {};
       }
     } else {
       return ActorHandle<T>(detail::CreateChecked<F>(this->options_, factory_, typename detail::Signature<F>::params{},
@@ -265,21 +290,21 @@ class [[nodiscard]] ActorBuilder : public detail::OptionSetters<ActorBuilder<T, 
   }
   template <class... P, class... A>
   ActorHandle<T> RemoteMakeParams(detail::TypeList<P...>, A&&... arguments) const {
-    return ActorHandle<T>(detail::CreateChecked<detail::Make<T, P...>>(this->options_, detail::Make<T, P...>{},
-                                                                       detail::TypeList<P...>{},
-                                                                       std::forward<A>(arguments)...));
+    return ActorHandle<T>(detail::CreateChecked<detail::Make<T, P...>>(
+        this->options_, detail::Make<T, P...>{}, detail::TypeList<P...>{}, std::forward<A>(arguments)...));
   }
   F factory_;
 };
 
 /// An actor of class T, made by its constructor from Remote's arguments.
 template <class T>
-auto Actor() { return ActorBuilder<T, std::nullptr_t>(); }
+auto Actor() {
+  return ActorBuilder<T, std::nullptr_t>();
+}
 
 /// An actor made by a function (or plain lambda) that returns a T*, a unique_ptr, a shared_ptr or a T.
 template <class F>
-  requires(detail::Signature<std::decay_t<F>>::known)
-auto Actor(F factory) {
+requires(detail::Signature<std::decay_t<F>>::known) auto Actor(F factory) {
   using T = typename detail::Made<std::remove_cvref_t<typename detail::Signature<F>::result>>::type;
   return ActorBuilder<T, F>(std::move(factory));
 }

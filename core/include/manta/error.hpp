@@ -40,23 +40,41 @@ class ErrorOf : public std::runtime_error, public Error {
 }  // namespace detail
 
 /// The caller asked for something that has no meaning: Init twice, Get after Shutdown, an empty ref.
-class UsageError : public detail::ErrorOf<UsageError> { using ErrorOf::ErrorOf; };
+class UsageError : public detail::ErrorOf<UsageError> {
+  using ErrorOf::ErrorOf;
+};
 /// The resources asked for can never be had in this job.
-class InfeasibleError : public detail::ErrorOf<InfeasibleError> { using ErrorOf::ErrorOf; };
+class InfeasibleError : public detail::ErrorOf<InfeasibleError> {
+  using ErrorOf::ErrorOf;
+};
 /// A Get or Wait outlived its timeout; the ref is as good as before.
-class TimeoutError : public detail::ErrorOf<TimeoutError> { using ErrorOf::ErrorOf; };
+class TimeoutError : public detail::ErrorOf<TimeoutError> {
+  using ErrorOf::ErrorOf;
+};
 /// The task was cancelled before it gave a result.
-class CancelledError : public detail::ErrorOf<CancelledError> { using ErrorOf::ErrorOf; };
+class CancelledError : public detail::ErrorOf<CancelledError> {
+  using ErrorOf::ErrorOf;
+};
 /// The actor has ended (killed, exited, its constructor failed, or its rank was lost); the text says which.
-class ActorDiedError : public detail::ErrorOf<ActorDiedError> { using ErrorOf::ErrorOf; };
+class ActorDiedError : public detail::ErrorOf<ActorDiedError> {
+  using ErrorOf::ErrorOf;
+};
 /// No copy of the object is left and it can't be made again.
-class ObjectLostError : public detail::ErrorOf<ObjectLostError> { using ErrorOf::ErrorOf; };
+class ObjectLostError : public detail::ErrorOf<ObjectLostError> {
+  using ErrorOf::ErrorOf;
+};
 /// A rank of the job was lost.
-class RankFailedError : public detail::ErrorOf<RankFailedError> { using ErrorOf::ErrorOf; };
+class RankFailedError : public detail::ErrorOf<RankFailedError> {
+  using ErrorOf::ErrorOf;
+};
 /// An MPI call failed: its name, code, text, place and rank.
-class MpiError : public detail::ErrorOf<MpiError> { using ErrorOf::ErrorOf; };
+class MpiError : public detail::ErrorOf<MpiError> {
+  using ErrorOf::ErrorOf;
+};
 /// A CUDA call failed: its name, code, text, place and rank.
-class CudaError : public detail::ErrorOf<CudaError> { using ErrorOf::ErrorOf; };
+class CudaError : public detail::ErrorOf<CudaError> {
+  using ErrorOf::ErrorOf;
+};
 
 /// A store could not hold the bytes. Nothing that was stored before is lost.
 class OutOfMemoryError : public detail::ErrorOf<OutOfMemoryError> {
@@ -94,7 +112,9 @@ class TaskError : public Error {
   const Details& details() const { return details_; }
   /// Whether what was thrown is an E or derives from it.
   template <class E>
-  bool Is() const { return IsNamed(typeid(E).name()); }
+  bool Is() const {
+    return IsNamed(typeid(E).name());
+  }
 
  private:
   bool IsNamed(const char* mangled) const {

@@ -52,7 +52,9 @@ class ObjectRef {
   friend std::strong_ordering operator<=>(const ObjectRef& a, const ObjectRef& b) {
     return detail::CompareIds(a.handle_, b.handle_);
   }
-  friend std::ostream& operator<<(std::ostream& out, const ObjectRef& ref) { return out << "ObjectRef(" << ref.ID() << ')'; }
+  friend std::ostream& operator<<(std::ostream& out, const ObjectRef& ref) {
+    return out << "ObjectRef(" << ref.ID() << ')';
+  }
 
   template <class Archive>
   void save(Archive& archive) const {
@@ -71,9 +73,13 @@ class ObjectRef {
 
 namespace detail {
 template <class T>
-struct RefValue { using type = void; };
+struct RefValue {
+  using type = void;
+};
 template <class T>
-struct RefValue<ObjectRef<T>> { using type = T; };
+struct RefValue<ObjectRef<T>> {
+  using type = T;
+};
 template <class T>
 inline constexpr bool kIsRef = false;
 template <class T>
@@ -92,8 +98,9 @@ inline constexpr bool kIsView<std::basic_string_view<C, Tr>> = true;
 
 template <class T>
 constexpr void CheckPutType() {
-  static_assert(!std::is_pointer_v<T> && !std::is_array_v<T> && !kIsView<T>,
-                "manta: pointers, C arrays and views can't be put: put the values (std::vector, std::string) themselves");
+  static_assert(
+      !std::is_pointer_v<T> && !std::is_array_v<T> && !kIsView<T>,
+      "manta: pointers, C arrays and views can't be put: put the values (std::vector, std::string) themselves");
   static_assert(std::is_pointer_v<T> || std::is_array_v<T> || kIsView<T> || kIsSerializable<T>,
                 "manta: this type can't be put: give it a Cereal serialize function (for all its members too)");
 }
@@ -119,7 +126,7 @@ class Value {
 
 /// Small plain data lies in the Value itself.
 template <class T>
-  requires detail::kCopiedOut<T>
+requires detail::kCopiedOut<T>
 class Value<T> {
  public:
   explicit Value(const T& value) : value_(value) {}
@@ -139,7 +146,9 @@ auto GetOne(const ObjectRef<T>& ref, std::int64_t timeout_ns) {
   if constexpr (std::is_void_v<T>) {
     GetNothing(ref.handle(), timeout_ns);
   } else if constexpr (kCopiedOut<T>) {
-    struct Raw { alignas(T) std::byte bytes[sizeof(T)]; } raw;
+    struct Raw {
+      alignas(T) std::byte bytes[sizeof(T)];
+    } raw;
     GetPlain(ref.handle(), OpsOf<T>(), raw.bytes, timeout_ns);
     return Value<T>(*std::launder(reinterpret_cast<const T*>(raw.bytes)));
   } else {
@@ -160,7 +169,8 @@ template <class T>
     if constexpr (std::is_lvalue_reference_v<T> || detail::kCopiedOut<Stored>) {
       return ObjectRef<Stored>(detail::PutCopied(detail::OpsOf<Stored>(), std::addressof(value)));
     } else {
-      return ObjectRef<Stored>(detail::PutOwned(detail::OpsOf<Stored>(), std::make_shared<const Stored>(std::move(value))));
+      return ObjectRef<Stored>(
+          detail::PutOwned(detail::OpsOf<Stored>(), std::make_shared<const Stored>(std::move(value))));
     }
   } else {
     return {};
@@ -179,7 +189,9 @@ template <class T>
 /// TaskError, CancelledError, ActorDiedError, ObjectLostError, OutOfMemoryError. In a task it gives the task's CPU back
 /// while it waits (may park); in other threads it blocks. Any thread between Init and Shutdown.
 template <class T>
-auto Get(const ObjectRef<T>& ref) { return detail::GetOne(ref, detail::kForever); }
+auto Get(const ObjectRef<T>& ref) {
+  return detail::GetOne(ref, detail::kForever);
+}
 
 /// The same, or TimeoutError when `timeout` has passed; the ref is as good as before.
 template <class T, class Rep, class Period>
@@ -220,7 +232,7 @@ auto Get(const std::vector<ObjectRef<T>>& refs, std::chrono::duration<Rep, Perio
 /// Several refs of any types: a tuple of their values.
 template <class A, class B, class... More>
 std::tuple<Value<A>, Value<B>, Value<More>...> Get(const ObjectRef<A>& a, const ObjectRef<B>& b,
-                                                  const ObjectRef<More>&... more) {
+                                                   const ObjectRef<More>&... more) {
   const detail::Handle handles[] = {a.handle(), b.handle(), more.handle()...};
   detail::WaitObjects(handles, std::size(handles), detail::kForever);
   return {Get(a), Get(b), Get(more)...};
@@ -231,8 +243,8 @@ std::tuple<Value<A>, Value<B>, Value<More>...> Get(const ObjectRef<A>& a, const 
 template <class T>
 T Take(ObjectRef<T>&& ref) {
   bool sole = false;
-  auto value = std::static_pointer_cast<const T>(
-      detail::TakeObject(std::move(ref).handle(), detail::OpsOf<T>(), &sole));
+  auto value =
+      std::static_pointer_cast<const T>(detail::TakeObject(std::move(ref).handle(), detail::OpsOf<T>(), &sole));
   if (sole) return std::move(const_cast<T&>(*value));
   if constexpr (std::is_copy_constructible_v<T>) {
     return *value;
@@ -264,8 +276,8 @@ WaitResult<T> WaitFor(const std::vector<ObjectRef<T>>& refs, std::size_t count, 
 }
 }  // namespace detail
 
-/// Waits until `count` of `refs` are ready or failed, at most `count` of which are returned as ready. `count` 0 polls: all
-/// that is done now is returned. Moves no data. May park.
+/// Waits until `count` of `refs` are ready or failed, at most `count` of which are returned as ready. `count` 0 polls:
+/// all that is done now is returned. Moves no data. May park.
 template <class T>
 [[nodiscard]] WaitResult<T> Wait(const std::vector<ObjectRef<T>>& refs, std::size_t count = 1) {
   return detail::WaitFor(refs, count, count == 0 ? 0 : detail::kForever);
@@ -283,11 +295,13 @@ struct Completed {
   ObjectRef<T> ref;
 };
 
-/// What AsCompleted returns: an input range, to be read once. Its end with a timeout means "none came in time" or "all were given".
+/// What AsCompleted returns: an input range, to be read once. Its end with a timeout means "none came in time" or "all
+/// were given".
 template <class T>
 class CompletionRange {
  public:
-  CompletionRange(std::vector<ObjectRef<T>> refs, std::int64_t timeout_ns) : refs_(std::move(refs)), timeout_ns_(timeout_ns) {
+  CompletionRange(std::vector<ObjectRef<T>> refs, std::int64_t timeout_ns)
+      : refs_(std::move(refs)), timeout_ns_(timeout_ns) {
     std::vector<detail::Handle> handles;
     handles.reserve(refs_.size());
     for (const auto& ref : refs_) handles.push_back(ref.handle());
@@ -305,8 +319,10 @@ class CompletionRange {
     Completed<T> operator*() const { return {index_, range_->refs_[index_]}; }
     iterator& operator++() {
       const auto next = range_->queue_->Next(range_->timeout_ns_);
-      if (next) index_ = *next;
-      else range_ = nullptr;
+      if (next)
+        index_ = *next;
+      else
+        range_ = nullptr;
       return *this;
     }
     void operator++(int) { ++*this; }
@@ -332,14 +348,17 @@ template <class T>
   return CompletionRange<T>(std::move(refs), detail::kForever);
 }
 template <class T, class Rep, class Period>
-[[nodiscard]] CompletionRange<T> AsCompleted(std::vector<ObjectRef<T>> refs, std::chrono::duration<Rep, Period> timeout) {
+[[nodiscard]] CompletionRange<T> AsCompleted(std::vector<ObjectRef<T>> refs,
+                                             std::chrono::duration<Rep, Period> timeout) {
   return CompletionRange<T>(std::move(refs), detail::ToNanoseconds(timeout));
 }
 
 /// The task of this result will not run if it has not started; if it runs, its Context().IsCancelled() turns true. Get
 /// throws CancelledError at once. Its children are cancelled too, and it is never retried. Done already: nothing.
 template <class T>
-void Cancel(const ObjectRef<T>& ref) { detail::CancelTask(ref.handle()); }
+void Cancel(const ObjectRef<T>& ref) {
+  detail::CancelTask(ref.handle());
+}
 
 }  // namespace manta
 

@@ -21,7 +21,7 @@ using ExceptionMatcher = bool (*)(std::exception_ptr);
 /// What the builders collect. Checked when the call is submitted.
 struct TaskOptions {
   std::string name;
-  std::optional<double> cpus;        // tasks: 1; actors: 0, or 1 where any other resource is given
+  std::optional<double> cpus;  // tasks: 1; actors: 0, or 1 where any other resource is given
   double gpus = 0;
   std::uint64_t memory_bytes = 0;
   ResourceMap custom;

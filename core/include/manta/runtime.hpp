@@ -16,14 +16,15 @@
 
 namespace manta {
 
-/// Starts the job on all ranks and returns on rank 0 only: the others serve tasks, and their process ends here when the driver's
-/// does. The first line of main: what stands before it runs on every rank. Removes Manta's flags from argc and argv, up to
+/// Starts the job on all ranks and returns on rank 0 only: the others serve tasks, and their process ends here when the
+/// driver's does. The first line of main: what stands before it runs on every rank. Removes Manta's flags from argc and
+/// argv, up to
 /// `--`. Settings that are wrong end all ranks with exit code 2. Throws UsageError when it is running already.
 void Init(int& argc, char**& argv, const Config& config = {});
 void Init(const Config& config = {});
 bool IsInitialized();
-/// Ends the session: what is queued is dropped, and said; refs and handles from before are of no use afterwards. Init may
-/// follow. Waits for running tasks. Does nothing when not initialized.
+/// Ends the session: what is queued is dropped, and said; refs and handles from before are of no use afterwards. Init
+/// may follow. Waits for running tasks. Does nothing when not initialized.
 void Shutdown();
 /// Waits until every task that was submitted is done. May not be called from a task.
 void Drain();
@@ -32,8 +33,8 @@ namespace detail {
 int RunDriver(int& argc, char**& argv, const Config& config, const std::function<int(int, char**)>& driver);
 }
 
-/// Init, then `driver(argc, argv)` on rank 0, then Shutdown. Returns the driver's return (0 where it returns nothing); 3
-/// when an exception left it; 2 for wrong settings. On ranks above 0 it does not return.
+/// Init, then `driver(argc, argv)` on rank 0, then Shutdown. Returns the driver's return (0 where it returns nothing);
+/// 3 when an exception left it; 2 for wrong settings. On ranks above 0 it does not return.
 template <class Driver>
 int Run(int argc, char** argv, Driver&& driver, const Config& config = {}) {
   return detail::RunDriver(argc, argv, config, [&driver](int count, char** values) -> int {
@@ -56,12 +57,12 @@ int Run(int argc, char** argv, Driver&& driver, const Config& config = {}) {
 }
 
 struct GpuInfo {
-  int index = -1;             // on its node
-  std::string uuid;           // "GPU-...": the same for all processes
+  int index = -1;    // on its node
+  std::string uuid;  // "GPU-...": the same for all processes
   std::string name;
   std::string pci_bus_id;
   std::uint64_t memory_bytes = 0;
-  int home_rank = -1;         // the rank that runs its tasks
+  int home_rank = -1;  // the rank that runs its tasks
 };
 
 /// One node of the job: the ranks that share memory.
@@ -69,7 +70,7 @@ struct NodeInfo {
   int id = 0;
   std::string host;
   std::vector<int> ranks;
-  ResourceMap resources;      // "CPU", "GPU", "memory" (bytes), custom ones
+  ResourceMap resources;  // "CPU", "GPU", "memory" (bytes), custom ones
   std::vector<GpuInfo> gpus;
   std::uint64_t store_bytes = 0;
   bool alive = true;
@@ -94,15 +95,15 @@ struct StatsSnapshot {
   std::uint64_t actor_calls = 0;
   std::uint64_t actors_created = 0;
   std::uint64_t puts = 0;
-  std::uint64_t bytes_copied_put = 0;          // by Put and by sealing results
-  std::uint64_t bytes_copied_get = 0;          // by materializing and fetching
-  std::uint64_t bytes_fetched_messages = 0;    // between nodes, through messages
-  std::uint64_t bytes_fetched_rma = 0;         // between nodes, by MPI_Rget
-  std::uint64_t objects_alive = 0;             // records of objects now
-  std::uint64_t store_bytes_used = 0;          // now
+  std::uint64_t bytes_copied_put = 0;        // by Put and by sealing results
+  std::uint64_t bytes_copied_get = 0;        // by materializing and fetching
+  std::uint64_t bytes_fetched_messages = 0;  // between nodes, through messages
+  std::uint64_t bytes_fetched_rma = 0;       // between nodes, by MPI_Rget
+  std::uint64_t objects_alive = 0;           // records of objects now
+  std::uint64_t store_bytes_used = 0;        // now
   std::uint64_t messages_sent = 0;
   std::uint64_t bytes_sent = 0;
-  std::uint64_t wakeups = 0;                   // system calls that woke another rank or thread
+  std::uint64_t wakeups = 0;  // system calls that woke another rank or thread
   std::uint64_t fibers_parked = 0;
   std::vector<std::uint64_t> tasks_executed_by_rank;
 };
@@ -110,19 +111,20 @@ StatsSnapshot Stats();
 
 /// The share of one device that a task holds.
 struct AssignedGpu {
-  int index = -1;             // on its node
-  int ordinal = -1;           // for cudaSetDevice in this process
+  int index = -1;    // on its node
+  int ordinal = -1;  // for cudaSetDevice in this process
   std::string uuid;
   double amount = 0;
 };
 
-/// What the running task or actor call knows of itself. Outside of tasks (the driver) it describes that. Cheap; any thread.
+/// What the running task or actor call knows of itself. Outside of tasks (the driver) it describes that. Cheap; any
+/// thread.
 class TaskContext {
  public:
   /// Whether Cancel was called on this task or on one it descends from.
   bool IsCancelled() const;
-  /// A number that depends on the job's seed and the task's place in the tree of submissions only: the same on any number of
-  /// ranks and at every retry.
+  /// A number that depends on the job's seed and the task's place in the tree of submissions only: the same on any
+  /// number of ranks and at every retry.
   std::uint64_t Seed() const;
   std::string TaskName() const;
   int Rank() const;

@@ -5,8 +5,8 @@
 //   auto score = manta::Task(Score).SetCpus(1).Remote(train_ref, 84);    // ObjectRef<double>; refs resolve to values
 //
 // Remote returns at once. The task runs when its refs are ready and its resources are free, on any rank. Arguments are
-// converted to the declared types at the caller, as in a plain call. `const T&` parameters see the stored object itself;
-// `T` gets a copy; std::span<const T> and std::string_view read in place.
+// converted to the declared types at the caller, as in a plain call. `const T&` parameters see the stored object
+// itself; `T` gets a copy; std::span<const T> and std::string_view read in place.
 //
 // Tasks of a rank share its process: globals are shared. Retries are at least once: files may be written twice.
 
@@ -35,7 +35,8 @@ struct TaskThunk {
 
  private:
   template <class Holder, std::size_t... I>
-  static void Call(Invocation& invocation, [[maybe_unused]] ReadArchive& archive, Holder& callable, std::index_sequence<I...>) {
+  static void Call(Invocation& invocation, [[maybe_unused]] ReadArchive& archive, Holder& callable,
+                   std::index_sequence<I...>) {
     // Braces: the arguments are read in order.
     std::tuple<Incoming<P>...> values{Incoming<P>(invocation, static_cast<std::uint32_t>(I), archive)...};
     if constexpr (std::is_void_v<R>) {
@@ -66,11 +67,17 @@ void FillCall(CallSpec& call, const F& callable, A&&... arguments) {
 
 /// What a generic lambda takes for an argument of type A: the value.
 template <class A>
-struct GenericParam { using type = std::remove_cvref_t<A>; };
+struct GenericParam {
+  using type = std::remove_cvref_t<A>;
+};
 template <class T>
-struct GenericParam<ObjectRef<T>> { using type = T; };
+struct GenericParam<ObjectRef<T>> {
+  using type = T;
+};
 template <>
-struct GenericParam<const char*> { using type = std::string; };
+struct GenericParam<const char*> {
+  using type = std::string;
+};
 template <class A>
 using GenericParamOf = typename GenericParam<std::decay_t<A>>::type;
 
@@ -84,15 +91,18 @@ RefOf<R> SubmitChecked(const TaskOptions& options, const F& callable, TypeList<P
   static_assert(arity, "manta: wrong number of arguments for this function");
   constexpr bool accepted = CallableCodec<F>::kAccepted;
   static_assert(accepted,
-                "manta: a lambda's captures must be plain data (no references, pointers, this, views or containers): pass it as an argument");
+                "manta: a lambda's captures must be plain data (no references, pointers, this, views or containers): "
+                "pass it as an argument");
   if constexpr (arity && accepted) {
     constexpr bool params_ok = []<std::size_t... I>(std::index_sequence<I...>) {
       return (CheckParameter<F, I, P>() && ... && true);
-    }(std::index_sequence_for<P...>{});
+    }
+    (std::index_sequence_for<P...>{});
     if constexpr (params_ok && CheckResult<F, R>()) {
       constexpr bool arguments_ok = []<std::size_t... I>(std::index_sequence<I...>) {
         return (CheckArgument<F, I, P, A>() && ... && true);
-      }(std::index_sequence_for<P...>{});
+      }
+      (std::index_sequence_for<P...>{});
       if constexpr (arguments_ok) {
         CallSpec call;
         call.thunk = &TaskThunk<F, R, P...>::Run;
@@ -108,18 +118,20 @@ RefOf<R> SubmitChecked(const TaskOptions& options, const F& callable, TypeList<P
 /// What a refused Task returns, so that what follows is no second error.
 struct RefusedTask {
   template <class... A>
-  RefusedTask Remote(A&&...) const { return {}; }
+  RefusedTask Remote(A&&...) const {
+    return {};
+  }
 };
 
 /// The setters that tasks and actors share. `Self` is the builder; each comes for kept builders and for chains.
-#define MANTA_DETAIL_SETTER(Name, Parameter, statement)  \
-  Self& Name(Parameter)& {                               \
-    statement;                                           \
-    return static_cast<Self&>(*this);                    \
-  }                                                      \
-  Self&& Name(Parameter)&& {                             \
-    statement;                                           \
-    return static_cast<Self&&>(*this);                   \
+#define MANTA_DETAIL_SETTER(Name, Parameter, statement) \
+  Self& Name(Parameter)& {                              \
+    statement;                                          \
+    return static_cast<Self&>(*this);                   \
+  }                                                     \
+  Self&& Name(Parameter)&& {                            \
+    statement;                                          \
+    return static_cast<Self&&>(*this);                  \
   }
 
 template <class Self, class Options>
@@ -127,7 +139,8 @@ class OptionSetters {
  public:
   /// Shown in errors and listings; default: the function's own name.
   MANTA_DETAIL_SETTER(SetName, std::string name, options_.name = std::move(name))
-  /// CPUs of one node, in steps of 1/10,000. Tasks: 1 by default; 0 runs in the rank's own lane, never behind CPU tasks.
+  /// CPUs of one node, in steps of 1/10,000. Tasks: 1 by default; 0 runs in the rank's own lane, never behind CPU
+  /// tasks.
   MANTA_DETAIL_SETTER(SetCpus, double cpus, CheckAmount("CPU", cpus, false); options_.cpus = cpus)
   /// Below 1 a share of one device, above 1 whole devices.
   MANTA_DETAIL_SETTER(SetGpus, double gpus, CheckAmount("GPU", gpus, true); options_.gpus = gpus)
@@ -144,15 +157,21 @@ class OptionSetters {
     Set(name, amount);
     return static_cast<Self&&>(*this);
   }
-  MANTA_DETAIL_SETTER(SetResources, const ResourceMap& amounts, for (const auto& [name, amount] : amounts) Set(name, amount))
+  MANTA_DETAIL_SETTER(SetResources, const ResourceMap& amounts,
+                      for (const auto& [name, amount]
+                           : amounts) Set(name, amount))
 
  protected:
   void Set(const std::string& name, double amount) {
     CheckAmount(name, amount, name == "GPU");
-    if (name == "CPU") options_.cpus = amount;
-    else if (name == "GPU") options_.gpus = amount;
-    else if (name == "memory") options_.memory_bytes = static_cast<std::uint64_t>(amount);
-    else options_.custom[name] = amount;
+    if (name == "CPU")
+      options_.cpus = amount;
+    else if (name == "GPU")
+      options_.gpus = amount;
+    else if (name == "memory")
+      options_.memory_bytes = static_cast<std::uint64_t>(amount);
+    else
+      options_.custom[name] = amount;
   }
   Options options_;
 };
@@ -181,8 +200,9 @@ class [[nodiscard]] TaskBuilder : public detail::OptionSetters<TaskBuilder<F>, d
     return std::move(*this);
   }
 
-  /// Submits the task and returns its result's ref at once. Throws InfeasibleError when no node has the resources asked for
-  /// (what was asked, what the largest node has), UsageError for a rank that does not exist or an empty ref. Any thread.
+  /// Submits the task and returns its result's ref at once. Throws InfeasibleError when no node has the resources asked
+  /// for (what was asked, what the largest node has), UsageError for a rank that does not exist or an empty ref. Any
+  /// thread.
   template <class... A>
   auto Remote(A&&... arguments) const {
     using Signature = detail::Signature<F>;
@@ -197,8 +217,8 @@ class [[nodiscard]] TaskBuilder : public detail::OptionSetters<TaskBuilder<F>, d
     } else if constexpr (std::is_member_function_pointer_v<F>) {
       return RemoteMember(typename Signature::params{}, std::forward<A>(arguments)...);
     } else {
-      return detail::SubmitChecked<F, typename Signature::result>(this->options_, callable_, typename Signature::params{},
-                                                                  std::forward<A>(arguments)...);
+      return detail::SubmitChecked<F, typename Signature::result>(
+          this->options_, callable_, typename Signature::params{}, std::forward<A>(arguments)...);
     }
   }
 
@@ -213,17 +233,21 @@ class [[nodiscard]] TaskBuilder : public detail::OptionSetters<TaskBuilder<F>, d
   F callable_;
 };
 
-/// A task of any callable: a function, a template's instance, an overload chosen by a cast or by `Task<double(double)>(f)`,
-/// a functor, a lambda whose captures are plain data, a member function (its object is the first argument).
+/// A task of any callable: a function, a template's instance, an overload chosen by a cast or by
+/// `Task<double(double)>(f)`, a functor, a lambda whose captures are plain data, a member function (its object is the
+/// first argument).
 template <class F>
 auto Task(F callable) {
-  constexpr bool callable_kind = std::is_class_v<F> || std::is_function_v<std::remove_pointer_t<F>> || std::is_member_function_pointer_v<F>;
+  constexpr bool callable_kind =
+      std::is_class_v<F> || std::is_function_v<std::remove_pointer_t<F>> || std::is_member_function_pointer_v<F>;
   static_assert(callable_kind, "manta: Task takes something that can be called");
-  if constexpr (callable_kind) return TaskBuilder<F>(std::move(callable));
-  else return detail::RefusedTask();
+  if constexpr (callable_kind)
+    return TaskBuilder<F>(std::move(callable));
+  else
+    return detail::RefusedTask();
 }
 template <class Sig>
-  requires std::is_function_v<Sig>
+requires std::is_function_v<Sig>
 auto Task(Sig* callable) { return TaskBuilder<Sig*>(callable); }
 
 }  // namespace manta
