@@ -36,6 +36,13 @@ class Ref {
     if (object_ != nullptr && object_->count_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete object_;
   }
   T* get() const { return object_; }
+  /// Gives the hold to the caller, who Adopts it again some time: for lists through the objects themselves.
+  T* Release() && { return std::exchange(object_, nullptr); }
+  static Ref Adopt(T* object) {
+    Ref ref;
+    ref.object_ = object;
+    return ref;
+  }
   T* operator->() const { return object_; }
   T& operator*() const { return *object_; }
   explicit operator bool() const { return object_ != nullptr; }

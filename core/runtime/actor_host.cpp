@@ -13,6 +13,11 @@ namespace {
 constexpr std::int64_t kTurnNs = 1'000'000;
 }  // namespace
 
+/// The actor that a creation or call is for.
+ObjectId ActorOf(const TaskRecord& task) {
+  return task.kind() == TaskKind::kActorCall ? task.actor().actor_id : task.result();
+}
+
 ActorPtr ActorPlane::InstanceOf(const ObjectId& actor) {
   std::lock_guard lock(mutex_);
   ActorPtr& instance = instances_[actor];
@@ -21,39 +26,40 @@ ActorPtr ActorPlane::InstanceOf(const ObjectId& actor) {
 }
 
 void ActorPlane::ActorTaskArrived(TaskPtr task) {
-  const ActorPtr actor = InstanceOf(task->actor_id);
-  std::string dead;
+  const ActorPtr actor = InstanceOf(ActorOf(*task));
   {
     std::lock_guard lock(actor->mutex);
-    if (task->kind == TaskKind::kActorCreation) {
+    if (task->kind() == TaskKind::kActorCreation) {
+      const task::TaskExtra& extra = *task->extra();
       actor->state = ActorInstance::State::kCreating;
       actor->creation = task;
-      actor->max_concurrency = task->max_concurrency;
-      actor->incarnation = task->incarnation;
-      actor->lease = task->lease;
-      actor->name = task->actor_name;
+      actor->max_concurrency = extra.max_concurrency;
+      actor->incarnation = extra.incarnation;
+      actor->lease = extra.lease;
+      actor->name = extra.actor_name;
       return;
     }
     if (actor->state != ActorInstance::State::kDead) {
       actor->mailbox.push_back(std::move(task));
       return;
     }
-    dead = actor->reason;
+    // Answered when its arguments are here.
+    task->actor().refused = std::make_unique<std::string>(actor->reason);
   }
-  task->refused = std::move(dead);  // answered when its arguments are here, by Schedule's path
 }
 
 void ActorPlane::ActorTaskRunnable(const TaskPtr& task) {
+  const ActorPtr actor = InstanceOf(ActorOf(*task));
   std::string refused;
-  {
-    std::lock_guard lock(task->wait_mutex);
-    refused = task->refused;
+  if (task->kind() == TaskKind::kActorCall) {
+    std::lock_guard lock(actor->mutex);
+    if (task->actor().refused) refused = *task->actor().refused;
   }
   if (!refused.empty()) {
     if (task->Claim()) FinishDead(task, refused, false, false);
     return;
   }
-  Schedule(InstanceOf(task->actor_id));
+  Schedule(actor);
 }
 
 void ActorPlane::RunOn(const ActorPtr& actor, std::function<void()> job) {
@@ -105,7 +111,7 @@ void ActorPlane::RunCreation(const ActorPtr& actor, const TaskPtr& task) {
   {
     std::lock_guard lock(actor->mutex);
     actor->creating = false;
-    if (actor->incarnation != task->incarnation || actor->state == ActorInstance::State::kDead) {
+    if (actor->incarnation != task->extra()->incarnation || actor->state == ActorInstance::State::kDead) {
       // Killed while it was made; a kill runs no destructor.
       if (result.actor) new std::shared_ptr<void>(std::move(result.actor));
       failed = false;
@@ -122,7 +128,7 @@ void ActorPlane::RunCreation(const ActorPtr& actor, const TaskPtr& task) {
     }
   }
   result.actor.reset();
-  task->arguments.clear();  // of ours: the owner keeps what a restart needs
+  task->extra()->arguments.clear();  // of ours: the owner keeps what a restart needs
   if (failed) {
     parts_.tasks.ReturnLease(lease);
     if (!result.error)
@@ -193,7 +199,7 @@ void ActorPlane::RunCalls(const ActorPtr& actor, std::uint32_t incarnation) {
     }
     instance.reset();  // an exited actor's destructor runs here, before the caller hears of the end
     // Of a killed actor's call the kill has told already.
-    if (!task->reported.exchange(true, std::memory_order_acq_rel)) parts_.tasks.Finish(task, run, std::move(result));
+    if (!task->actor().reported.exchange(true, std::memory_order_acq_rel)) parts_.tasks.Finish(task, run, std::move(result));
     if (exited) {
       parts_.tasks.ReturnLease(lease);
       parts_.router.Send(actor->id.owner, wire::ActorDied{actor->id, "it called ExitActor"});
@@ -205,7 +211,7 @@ void ActorPlane::RunCalls(const ActorPtr& actor, std::uint32_t incarnation) {
 }
 
 void ActorPlane::FinishDead(const TaskPtr& task, const std::string& reason, bool restarts, bool runs) {
-  if (task->reported.exchange(true, std::memory_order_acq_rel)) return;
+  if (task->kind() == TaskKind::kActorCall && task->actor().reported.exchange(true, std::memory_order_acq_rel)) return;
   // One that runs keeps its record, with the arguments that it reads, until it is done; nobody hears of that.
   const TaskPtr told = runs ? parts_.tasks.Replace(task) : task;
   RunContext run;
@@ -218,9 +224,10 @@ void ActorPlane::FinishDead(const TaskPtr& task, const std::string& reason, bool
 void ActorPlane::FailCalls(std::vector<TaskPtr> calls, const std::string& reason, bool restarts) {
   for (const TaskPtr& task : calls) {
     // Those whose arguments are still on their way are answered when they have come; those that run, at once.
-    {
-      std::lock_guard lock(task->wait_mutex);
-      task->refused = reason;
+    if (task->kind() == TaskKind::kActorCall) {
+      const ActorPtr actor = InstanceOf(task->actor().actor_id);
+      std::lock_guard lock(actor->mutex);
+      task->actor().refused = std::make_unique<std::string>(reason);
     }
     if (task->Claim())
       FinishDead(task, reason, restarts, false);

@@ -22,17 +22,6 @@ ActorAddress AddressOf(ObjectState& actor) {
   return address;
 }
 
-detail::CallSpec CopyOf(const TaskRecord& record) {
-  detail::CallSpec copy;
-  copy.thunk = record.thunk;
-  copy.function = record.function;
-  copy.bytes.Reset(record.bytes.size());
-  std::memcpy(copy.bytes.data(), record.bytes.data(), record.bytes.size());
-  copy.arguments = record.arguments;
-  copy.carried = record.carried;
-  return copy;
-}
-
 }  // namespace
 
 // ---- the owner ----
@@ -40,29 +29,29 @@ Handle ActorPlane::Create(const detail::ActorOptions& options, detail::CallSpec&
   MANTA_EXPECT(options.max_concurrency >= 1, "SetMaxConcurrency(" << options.max_concurrency << "): at least 1");
   TaskPtr task = parts_.tasks.MakeRecord(options, std::move(call), TaskKind::kActorCreation);
   TaskRecord& record = *task;
-  record.actor_id = record.result;
-  record.max_concurrency = options.max_concurrency;
-  record.actor_name = options.name;
+  record.extra()->max_concurrency = options.max_concurrency;
+  record.extra()->actor_name = options.name;
   record.retries_left = 0;
+  const ObjectId id = record.result();
   {
-    ObjectState& object = *object::StateOf(record.result_hold);
+    ObjectState& object = *record.result_object();
     std::lock_guard lock(object.Lock());
     object.is_actor = true;
   }
   if (!options.name.empty()) {
     const NameAnswer answer = name_queries_.Ask([&](std::uint64_t token) {
-      parts_.router.Send(Rank(0), wire::NameRegister{token, options.name, record.result});
+      parts_.router.Send(Rank(0), wire::NameRegister{token, options.name, id});
     });
     MANTA_EXPECT(answer.ok, "the actor name '" << options.name << "' is taken; GetActor finds the one that has it");
   }
   {
     std::lock_guard lock(mutex_);
-    Owned& owned = owned_[record.result];
+    Owned& owned = owned_[id];
     owned.name = options.name;
     owned.restarts_left = options.max_restarts;
     owned.options = options;
-    if (options.detached) owned.detached = record.result_hold;
-    if (options.max_restarts != 0) owned.creation = std::make_shared<detail::CallSpec>(CopyOf(record));
+    if (options.detached) owned.detached = object::Hold(*record.result_object());
+    if (options.max_restarts != 0) owned.creation = TaskPlane::CopyOf(record, false);
   }
   Counters::Add(parts_.counters.actors_created);
   return parts_.tasks.Submit(std::move(task));
@@ -70,7 +59,7 @@ Handle ActorPlane::Create(const detail::ActorOptions& options, detail::CallSpec&
 
 void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error) {
   TaskRecord& record = *task;
-  if (record.kind == TaskKind::kActorCreation) {
+  if (record.kind() == TaskKind::kActorCreation) {
     if (error != nullptr) {
       // Its object fails, and with it all calls.
       parts_.tasks.FailTask(
@@ -82,20 +71,20 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
     bool killed = false;
     {
       std::lock_guard lock(mutex_);
-      auto it = owned_.find(record.result);
+      auto it = owned_.find(record.result());
       killed = it != owned_.end() && it->second.dead;
     }
     if (killed) {
-      parts_.tasks.ReturnLease(record.lease);
+      parts_.tasks.ReturnLease(record.extra()->lease);
       parts_.tasks.FailTask(task, object::MakeError(object::ErrorKind::kActorDied,
                                                     "the actor is dead: it was killed before it was made"));
       return;
     }
-    if (!record.zero_cpu && record.lease.id == 0) {
+    if (!record.zero_cpu && record.lease_id() == 0) {
       parts_.tasks.AskForLease(task);
       return;
     }
-    Rank host = record.lease.id != 0 ? record.lease.rank : record.pinned;
+    Rank host = record.lease_id() != 0 ? record.extra()->lease.rank : record.pinned();
     if (!host.valid()) {
       std::lock_guard lock(mutex_);
       next_host_ = (next_host_ + 1) % ranks_;
@@ -120,10 +109,10 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
     }
     error = parts_.tasks.MakeArgumentBytes(record);
   }
-  record.argument_error = std::move(error);
+  record.actor().argument_error = std::move(error);
   {
     std::lock_guard lock(order_mutex_);
-    for (TaskPtr& call : order_.Settle({record.actor.get(), record.submitter}, task))
+    for (TaskPtr& call : order_.Settle({record.actor().actor.get(), record.actor().submitter}, task))
       leaving_.push_back(std::move(call));
     if (sending_) return;
     sending_ = true;
@@ -141,8 +130,8 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
       call = std::move(leaving_.front());
       leaving_.pop_front();
     }
-    if (call->argument_error != nullptr)
-      parts_.tasks.FailTask(call, call->argument_error);
+    if (call->actor().argument_error != nullptr)
+      parts_.tasks.FailTask(call, call->actor().argument_error);
     else
       SendCall(call);
   }
@@ -152,19 +141,18 @@ void ActorPlane::PlaceCreation(const TaskPtr& task, Rank host) {
   TaskRecord& record = *task;
   ActorAddress address;
   address.host = host.value;
-  address.max_concurrency = record.max_concurrency;
+  address.max_concurrency = record.extra()->max_concurrency;
   {
     std::lock_guard lock(mutex_);
-    Owned& owned = owned_[record.result];
+    Owned& owned = owned_[record.result()];
     owned.host = host;
-    owned.lease = record.lease;
+    owned.lease = record.extra()->lease;
     address.max_task_retries = owned.options.max_task_retries;
   }
   // Callers may send from now on: their calls wait at the host, which may hear of them before it hears of the creation.
   // After the creation was sent it would be too late: it may be done before its sender goes on.
-  const Handle actor = record.result_hold;
-  if (actor)
-    parts_.objects.CompletePlain(*object::StateOf(actor), detail::OpsOf<ActorAddress>(), &address, sizeof(address));
+  if (ObjectState* actor = record.result_object())
+    parts_.objects.CompletePlain(*actor, detail::OpsOf<ActorAddress>(), &address, sizeof(address));
   SendToHost(task, host);
 }
 
@@ -180,15 +168,15 @@ void ActorPlane::SendToHost(const TaskPtr& task, Rank host) {
 void ActorPlane::CreationDone(const TaskPtr& task, const object::ErrorPtr& error) {
   if (error == nullptr) return;
   std::lock_guard lock(mutex_);
-  auto it = owned_.find(task->result);
-  if (it != owned_.end()) OwnerLetsGo(it->second, task->result);
+  auto it = owned_.find(task->result());
+  if (it != owned_.end()) OwnerLetsGo(it->second, task->result());
 }
 
 void ActorPlane::OwnerLetsGo(Owned& owned, const ObjectId& actor) {
   owned.dead = true;
   if (!owned.name.empty()) parts_.router.Send(Rank(0), wire::NameDrop{owned.name, actor});
   owned.name.clear();
-  owned.creation.reset();
+  owned.creation = {};
   if (owned.detached) parts_.lanes.Push([kept = std::make_shared<Handle>(std::move(owned.detached))] {});
   owned.detached = {};
 }
@@ -224,24 +212,12 @@ void ActorPlane::KillOwned(const ObjectId& actor, bool no_restart) {
     if (it == owned_.end() || it->second.dead) return;
     Owned& owned = it->second;
     host = owned.host;
-    restart = !no_restart && owned.restarts_left != 0 && owned.creation != nullptr && host.valid();
+    restart = !no_restart && owned.restarts_left != 0 && owned.creation && host.valid();
     if (restart) {
       if (owned.restarts_left > 0) --owned.restarts_left;
-      again = TaskPtr(new TaskRecord());
-      TaskRecord& record = *again;
-      record.kind = TaskKind::kActorCreation;
-      record.result = record.actor_id = actor;
-      record.thunk = owned.creation->thunk;
-      record.function = owned.creation->function;
-      record.bytes.Reset(owned.creation->bytes.size());
-      std::memcpy(record.bytes.data(), owned.creation->bytes.data(), owned.creation->bytes.size());
-      record.arguments = owned.creation->arguments;
-      record.carried = owned.creation->carried;
-      record.name = owned.options.name;
-      record.actor_name = owned.options.name;
-      record.max_concurrency = owned.options.max_concurrency;
-      record.incarnation = ++owned.incarnation;
-      record.lease = owned.lease;
+      again = TaskPlane::CopyOf(*owned.creation, false);
+      again->extra()->incarnation = ++owned.incarnation;
+      again->extra()->lease = owned.lease;
     } else {
       OwnerLetsGo(owned, actor);
     }
@@ -266,15 +242,15 @@ Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options,
   TaskPtr task = parts_.tasks.MakeRecord(options, std::move(call), TaskKind::kActorCall);
   TaskRecord& record = *task;
   ObjectState& object = *object::StateOf(actor);
-  record.actor = actor;
-  record.actor_id = object.id;
+  record.actor().actor = actor;
+  record.actor().actor_id = object.id;
   record.retries_left = 0;
   bool waits = !object.done();
-  for (const auto& argument : record.arguments) waits = waits || !object::StateOf(argument.object)->done();
+  for (const auto& argument : record.arguments()) waits = waits || !object::StateOf(argument.object)->done();
   {
     // What this call waits for, or an earlier one of the stream, later calls wait for too.
     std::lock_guard lock(order_mutex_);
-    const actor::CallOrder<TaskPtr>::Stream stream{record.actor.get(), record.submitter};
+    const actor::CallOrder<TaskPtr>::Stream stream{record.actor().actor.get(), record.actor().submitter};
     if (waits || sending_ || order_.Waits(stream)) {
       record.ordered = true;
       order_.Enter(stream, task);
@@ -284,8 +260,8 @@ Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options,
 }
 
 void ActorPlane::SendCall(const TaskPtr& task) {
-  const ActorAddress address = AddressOf(*object::StateOf(task->actor));
-  if (task->attempt == 0) task->retries_left = address.max_task_retries;
+  const ActorAddress address = AddressOf(*object::StateOf(task->actor().actor));
+  if (task->attempt == 0) task->retries_left = static_cast<std::uint16_t>(std::min(address.max_task_retries, 0xffff));
   SendToHost(task, Rank(address.host));
 }
 

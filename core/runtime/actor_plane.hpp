@@ -98,7 +98,7 @@ class ActorPlane : public ActorTasks {
     bool dead = false;
     Handle detached;  // its own hold
     // What makes it anew; kept only where it may be.
-    std::shared_ptr<detail::CallSpec> creation;
+    TaskPtr creation;
     detail::ActorOptions options;
     wire::Lease lease;
   };

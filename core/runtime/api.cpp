@@ -43,7 +43,8 @@ void CheckNotOwnCall(RankRuntime& runtime, ObjectState& object) {
   for (RunContext* run = RunContext::Current(); run != nullptr; run = run->outer) {
     if (run->actor == nullptr || run->actor->max_concurrency > 1) continue;
     const task::TaskPtr producer = object.owned ? runtime.tasks().ProducerOf(object) : task::TaskPtr();
-    MANTA_EXPECT(!producer || producer->kind != wire::TaskKind::kActorCall || producer->actor_id != run->actor->id,
+    MANTA_EXPECT(!producer || producer->kind() != wire::TaskKind::kActorCall ||
+                     producer->actor().actor_id != run->actor->id,
                  "a method waits for a call to its own actor, which can't begin before it returns; call the method "
                  "directly, or use SetMaxConcurrency");
   }
@@ -139,9 +140,6 @@ void ReleaseLast(CountedRecord* record) noexcept {
   if (runtime == nullptr || object.session != runtime->session()) return;
   runtime->OnLastHold(object);
 }
-
-std::uint64_t EncodeCode(const void* address) { return task::EncodeCode(address); }
-const void* DecodeCode(std::uint64_t code) { return task::DecodeCode(code); }
 
 // ---- tasks and actors ----
 Handle SubmitTask(const TaskOptions& options, CallSpec&& call) {
@@ -298,7 +296,7 @@ using runtime::RunContext;
 
 void ExitActor() {
   RunContext* run = RunContext::Current();
-  MANTA_EXPECT(run != nullptr && run->actor != nullptr && run->task->kind == wire::TaskKind::kActorCall,
+  MANTA_EXPECT(run != nullptr && run->actor != nullptr && run->task->kind() == wire::TaskKind::kActorCall,
                "ExitActor was called outside of an actor's method; from elsewhere use handle.Kill()");
   throw runtime::ExitActorSignal{};
 }
@@ -338,12 +336,14 @@ double TaskContext::Cpus() const {
   RunContext* run = RunContext::Current();
   if (run == nullptr) return 0;
   if (run->actor != nullptr) return Amount::FromUnits(run->actor->lease.cpus).value();
-  return run->task->lease.id != 0 ? Amount::FromUnits(run->task->lease.cpus).value() : run->task->cpus.value();
+  return run->task->lease_id() != 0 ? Amount::FromUnits(run->task->extra()->lease.cpus).value()
+                                    : run->task->cpus().value();
 }
 std::vector<AssignedGpu> TaskContext::AssignedGpus() const {
   RunContext* run = RunContext::Current();
   if (run == nullptr) return {};
-  return RankRuntime::Require().GpusOf(run->actor != nullptr ? run->actor->lease : run->task->lease);
+  return RankRuntime::Require().GpusOf(run->actor != nullptr ? run->actor->lease
+                                           : run->task->lease_id() != 0 ? run->task->extra()->lease : wire::Lease());
 }
 bool TaskContext::InTask() const { return RunContext::Current() != nullptr; }
 std::string TaskContext::ActorName() const {

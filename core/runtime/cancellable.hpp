@@ -3,7 +3,10 @@
 
 #include <manta/error.hpp>
 
+#include <optional>
+
 #include "core/runtime/run_context.hpp"
+#include "core/runtime/task_waits.hpp"
 #include "core/runtime/wait_point.hpp"
 
 namespace manta::runtime {
@@ -15,18 +18,9 @@ class Cancellable {
     RunContext* run = RunContext::Current();
     if (run == nullptr) return;
     task_ = run->task;
-    {
-      std::lock_guard lock(task_->wait_mutex);
-      task_->wake = [](void* waiting) { static_cast<WaitPoint*>(waiting)->Signal(); };
-      task_->waiting = &point;
-    }
+    wait_.emplace(*task_, point);
     // Cancelled before it could be woken: it must not begin to wait.
     if (IsCancelled()) point.Signal();
-  }
-  ~Cancellable() {
-    if (task_ == nullptr) return;
-    std::lock_guard lock(task_->wait_mutex);
-    task_->wake = nullptr;
   }
   Cancellable(const Cancellable&) = delete;
   Cancellable& operator=(const Cancellable&) = delete;
@@ -35,6 +29,7 @@ class Cancellable {
 
  private:
   task::TaskRecord* task_ = nullptr;
+  std::optional<TaskWait> wait_;
 };
 
 }  // namespace manta::runtime

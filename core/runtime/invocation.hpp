@@ -16,13 +16,15 @@ class TaskInvocation final : public detail::Invocation {
   TaskInvocation(task::TaskRecord& task, void* self, ObjectPlane& objects, task::RunResult& result)
       : task_(task), self_(self), objects_(objects), result_(result) {}
 
-  std::span<const std::byte> bytes() const override { return task_.bytes.view(); }
+  std::span<const std::byte> bytes() const override { return task_.bytes(); }
+  const detail::CodeWords& callable() const override { return task_.task_class().callable; }
   void* self() const override { return self_; }
   std::span<const detail::ArgumentRef> Given(std::uint32_t param) const override {
-    if (task_.arguments.empty()) return {};
+    const std::span<const detail::ArgumentRef> all = task_.arguments();
+    if (all.empty()) return {};
     auto less = [](const detail::ArgumentRef& a, std::uint32_t p) { return a.param < p; };
-    auto first = std::lower_bound(task_.arguments.begin(), task_.arguments.end(), param, less);
-    auto last = std::lower_bound(first, task_.arguments.end(), param + 1, less);
+    auto first = std::lower_bound(all.begin(), all.end(), param, less);
+    auto last = std::lower_bound(first, all.end(), param + 1, less);
     return {first, last};
   }
   std::shared_ptr<const void> Value(const detail::ArgumentRef& argument, const TypeOps& ops) override {

@@ -70,6 +70,8 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
   task_options.ranks = info_.ranks;
   task_options.nodes = info_.specs;
   task_options.central = info_.settings.scheduler == SchedulerMode::kCentral;
+  task_options.credits = static_cast<std::uint32_t>(info_.settings.credits);
+  task_options.queue_bytes = info_.settings.queue_bytes;
   tasks_ = std::make_unique<TaskPlane>(task_options, TaskPlane::Parts{*objects_, *router_, *progress_, *executors_,
                                                                       *lanes_, *leased_, *queue_, *slots_, counters_});
   actors_ = std::make_unique<ActorPlane>(
@@ -126,7 +128,12 @@ void RankRuntime::OnMessage(Rank source, std::span<const std::byte> bytes) {
   case Kind::k##Name:        \
     return room->On(source, wire::Decode<wire::Name>(reader))
   switch (header.kind) {
-    MANTA_TO(tasks_, TaskPush);
+    case Kind::kTaskPush:
+      return tasks_->OnTaskPush(source, bytes);
+    case Kind::kTaskOk:
+      return tasks_->OnTaskOk(source, bytes);
+    MANTA_TO(tasks_, TaskClassNotice);
+    MANTA_TO(tasks_, TaskStarted);
     MANTA_TO(tasks_, TaskDone);
     MANTA_TO(tasks_, TaskCancel);
     MANTA_TO(tasks_, WorkRequest);

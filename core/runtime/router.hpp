@@ -32,11 +32,19 @@ class Router {
     std::vector<std::byte>& buffer = *kept;
     buffer.clear();
     wire::Encode(buffer, session_, message);
+    SendBytes(to, buffer);
+    if (buffer.capacity() > kKeptBytes) std::vector<std::byte>().swap(buffer);
+  }
+  /// For messages that are bytes already and begin with `Head`.
+  template <class Head>
+  void StampHeader(Head& head) const {
+    head.header = {Head::kKind, 0, session_};
+  }
+  void SendBytes(Rank to, std::span<const std::byte> message) {
     Transport& transport = *by_rank_[static_cast<std::size_t>(to.value)];
-    transport.Send(to, buffer);
+    transport.Send(to, message);
     // What does not leave by itself leaves when one of us polls: wake who sleeps.
     if (!transport.RingsSleepers()) node::RingBell(own_block_);
-    if (buffer.capacity() > kKeptBytes) std::vector<std::byte>().swap(buffer);
   }
   template <class M>
   void SendToAllOthers(Rank self, const M& message) {

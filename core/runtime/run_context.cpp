@@ -16,9 +16,16 @@ __attribute__((noinline)) void*& Slot() {
 
 }  // namespace
 
-std::uint64_t NextRunId() {
+std::uint64_t IdOf(task::Submitter& submitter) {
   static std::atomic<std::uint64_t> next{1};
-  return next.fetch_add(1, std::memory_order_relaxed);  // only unique
+  if (submitter.id == 0) submitter.id = next.fetch_add(1, std::memory_order_relaxed);  // only unique
+  return submitter.id;
+}
+
+void RunContext::MakeId() {
+  static std::atomic<std::uint32_t> next{0};
+  while (id_ == 0) id_ = next.fetch_add(1, std::memory_order_relaxed) + 1;  // only unique; 0 is nobody's
+  task->where.store(id_, std::memory_order_relaxed);
 }
 
 RunContext* RunContext::Current() { return static_cast<RunContext*>(Slot()); }
@@ -35,15 +42,13 @@ thread_local task::Submitter thread_submitter;
 
 task::Submitter& CurrentSubmitter() {
   if (RunContext* run = RunContext::Current()) return run->submitter;
-  if (thread_submitter.id == 0) {
-    thread_submitter.id = NextRunId();
-    thread_submitter.seed = base::MixHash(0x7468726561640000ull, thread_submitter.id, 0);
-  }
+  if (thread_submitter.seed == 0)
+    thread_submitter.seed = base::MixHash(0x7468726561640000ull, IdOf(thread_submitter), 0);
   return thread_submitter;
 }
 
 void SetThreadSeed(std::uint64_t seed) {
-  thread_submitter.id = NextRunId();
+  thread_submitter.id = 0;
   thread_submitter.seed = seed;
   thread_submitter.submitted = 0;
 }

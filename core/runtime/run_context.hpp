@@ -21,6 +21,14 @@ struct RunContext {
   bool exit_actor = false;
   RunContext* outer = nullptr;  // the run below it on this stack (a parent that runs its child in place)
 
+  /// Unique in this process among the runs of today (32 bits); made when the run's first child asks for it, 0 until
+  /// then. The run's own thread.
+  std::uint32_t id() const { return id_; }
+  std::uint32_t Id() {
+    if (id_ == 0) MakeId();
+    return id_;
+  }
+
   static RunContext* Current();
   /// Makes it current for the flow while the scope lives.
   class Scope {
@@ -30,12 +38,17 @@ struct RunContext {
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
   };
+
+ private:
+  void MakeId();
+  std::uint32_t id_ = 0;
 };
 
 /// The submitter that calls of this thread count for: the run's, or the thread's own. The driver's main thread is told
 /// by SetThreadSeed.
 task::Submitter& CurrentSubmitter();
 void SetThreadSeed(std::uint64_t seed);
-std::uint64_t NextRunId();
+/// The submitter's id, made now if it has none: most tasks call no actor.
+std::uint64_t IdOf(task::Submitter& submitter);
 
 }  // namespace manta::runtime

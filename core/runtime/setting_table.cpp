@@ -240,6 +240,13 @@ std::vector<SettingRow> MakeTable() {
       ChoiceRow("scheduler", {"auto", "central"},
                 "auto: ranks place small tasks themselves; central: rank 0 places every task, the same each time.",
                 &S::scheduler, &C::scheduler),
+      NumberRow("credits", 1, kMaxCount,
+                "Unstarted one-CPU tasks that a rank may have at another, which it bound to it; the rest wait at home.",
+                &S::credits, &C::credits),
+      BytesRow("queue-bytes",
+               "Memory for the tasks that a rank has submitted and that have not begun; above it submitters wait. "
+               "0: no bound.",
+               &S::queue_bytes, &C::queue_bytes),
       NumberRow("seed", std::uint64_t{0}, kMaxSeed, "The job's seed, from which the seed of each task follows.",
                 &S::seed, &C::seed),
       NumberRow("hang-seconds", 0.0, kMaxSeconds,

@@ -42,6 +42,8 @@ struct Settings {
   RmaMode rma = RmaMode::kAuto;
   bool check_serialize = false;
   SchedulerMode scheduler = SchedulerMode::kAuto;
+  int credits = 4096;
+  std::uint64_t queue_bytes = 0;  // 0: no bound
   std::uint64_t seed = 0;
   double hang_seconds = 0;  // 0: off
   double cancel_grace_seconds = 2;

@@ -1,8 +1,10 @@
 // Tasks between ranks: pushed, handed back, asked for, and the leases they need.
 #include <algorithm>
+#include <cstring>
 
 #include "core/base/check.hpp"
 #include "core/base/log.hpp"
+#include "core/runtime/task_waits.hpp"
 #include "core/runtime/task_plane.hpp"
 #include "core/task/code_address.hpp"
 
@@ -12,17 +14,22 @@ using task::Phase;
 using task::TaskKind;
 
 bool TaskPlane::ArgumentsHaveBytes(const TaskRecord& record) {
-  return std::all_of(record.arguments.begin(), record.arguments.end(),
+  const auto arguments = record.arguments();
+  return std::all_of(arguments.begin(), arguments.end(),
                      [](const auto& argument) { return ObjectPlane::HasBytes(*object::StateOf(argument.object)); });
 }
 
 object::ErrorPtr TaskPlane::MakeArgumentBytes(TaskRecord& record) {
   try {
-    for (const auto& argument : record.arguments) parts_.objects.MakeBytes(*object::StateOf(argument.object));
+    for (const auto& argument : record.arguments()) parts_.objects.MakeBytes(*object::StateOf(argument.object));
     return nullptr;
   } catch (...) {
     return FailureToStore(record);
   }
+}
+
+bool TaskPlane::NeedsCredit(const TaskRecord& record) const {
+  return record.kind() == TaskKind::kTask && record.one_cpu && record.is_pinned();
 }
 
 void TaskPlane::SendTo(TaskPtr task, Rank to) {
@@ -38,48 +45,90 @@ void TaskPlane::SendTo(TaskPtr task, Rank to) {
       return;
     }
   }
-  wire::TaskPush push;
-  push.result = record.result;
-  push.kind = record.kind;
-  push.pinned = record.pinned.valid();
-  push.attempt = record.attempt;
-  push.thunk = task::EncodeCode(reinterpret_cast<const void*>(record.thunk));
-  push.function = record.function == nullptr ? 0 : task::EncodeCode(record.function);
-  push.seed = record.seed;
-  push.retry_matcher =
-      record.retry_matcher == nullptr ? 0 : task::EncodeCode(reinterpret_cast<const void*>(record.retry_matcher));
-  push.cpus = record.cpus.units();
-  push.lease = record.lease;
-  push.name = record.name;
-  push.bytes.assign(record.bytes.data(), record.bytes.data() + record.bytes.size());
-  for (const auto& argument : record.arguments) {
-    ObjectState& object = *object::StateOf(argument.object);
-    push.arguments.push_back({argument.param, argument.element, object.id, parts_.objects.Describe(object, to, true)});
+  if (NeedsCredit(record) && !links_.TakeCreditOrKeep(to, task)) return;
+  SendNow(std::move(task), to);
+}
+
+void TaskPlane::SendWaiting(Rank to, std::uint32_t credits) {
+  for (TaskPtr task = links_.GiveCredits(to, credits); task; task = links_.GiveCredits(to, 0)) SendNow(std::move(task), to);
+}
+
+void TaskPlane::TellClass(Rank to, const task::TaskClass& task_class) {
+  if (links_.IsTold(to, task_class.index)) return;
+  parts_.router.Send(to, task_class.ToWire());
+  links_.SetTold(to, task_class.index);
+}
+
+void TaskPlane::SendNow(TaskPtr task, Rank to) {
+  TaskRecord& record = *task;
+  if (record.TakeCountsUnstarted()) back_pressure_.SubtractUnstarted(record.memory_bytes());
+  const task::TaskClass& task_class = record.task_class();
+  TellClass(to, task_class);
+  const ObjectId id = record.result();
+  wire::TaskPushHead head;
+  head.slot = id.slot;
+  head.generation = id.generation;
+  head.task_class = task_class.index;
+  head.attempt = record.attempt;
+  head.seed = record.seed;
+  const auto flag = [&head](bool set, wire::TaskPushHead::Flag which) {
+    if (set) head.flags = static_cast<std::uint8_t>(head.flags | which);
+  };
+  head.flags = static_cast<std::uint8_t>(record.kind());
+  flag(record.one_cpu, wire::TaskPushHead::kOneCpu);
+  flag(record.zero_cpu, wire::TaskPushHead::kZeroCpu);
+  flag(record.is_pinned(), wire::TaskPushHead::kPinned);
+  flag(record.extra() != nullptr, wire::TaskPushHead::kMore);
+
+  thread_local auto* kept = new std::vector<std::byte>();  // never destroyed, see Router::Send
+  std::vector<std::byte>& message = *kept;
+  message.resize(sizeof(head));
+  wire::Writer writer(message);
+  if (record.kind() == TaskKind::kActorCall) writer(record.actor().actor_id);
+  if (const task::TaskExtra* extra = record.extra()) {
+    wire::TaskPushMore more;
+    more.name = extra->name;
+    more.cpus = extra->cpus.units();
+    more.lease = extra->lease;
+    for (const auto& argument : extra->arguments) {
+      ObjectState& object = *object::StateOf(argument.object);
+      more.arguments.push_back(
+          {argument.param, argument.element, object.id, parts_.objects.Describe(object, to, true)});
+    }
+    for (const Handle& ref : extra->carried) {
+      ObjectState& object = *object::StateOf(ref);
+      more.carried.push_back(object.id);
+      parts_.objects.CountSentRef(object, to);
+    }
+    more.max_concurrency = extra->max_concurrency;
+    more.incarnation = extra->incarnation;
+    more.actor_name = extra->actor_name;
+    const std::size_t at = message.size();
+    writer(std::uint32_t{0});
+    more.Fields(writer);
+    const auto size = static_cast<std::uint32_t>(message.size() - at - sizeof(std::uint32_t));
+    std::memcpy(message.data() + at, &size, sizeof(size));
   }
-  for (const Handle& ref : record.carried) {
-    ObjectState& object = *object::StateOf(ref);
-    push.carried.push_back(object.id);
-    parts_.objects.CountSentRef(object, to);
-  }
-  push.actor = record.actor_id;
-  push.max_concurrency = record.max_concurrency;
-  push.incarnation = record.incarnation;
-  push.actor_name = record.actor_name;
-  record.out_rank = to;
+  const std::span<const std::byte> bytes = record.bytes();
+  writer.Raw(bytes.data(), bytes.size());
+
+  record.where.store(static_cast<std::uint32_t>(to.value), std::memory_order_relaxed);
   record.phase.store(Phase::kOut, std::memory_order_release);
   // A Cancel that came between the claim and this saw kRunning and sent nothing.
   const bool cancelled = record.cancelled.load(std::memory_order_acquire);
-  const ObjectId result = record.result;
-  parts_.router.Send(to, push);
-  if (cancelled) parts_.router.Send(to, wire::TaskCancel{result});
+  parts_.router.StampHeader(head);
+  std::memcpy(message.data(), &head, sizeof(head));
+  parts_.router.SendBytes(to, message);
+  if (cancelled) parts_.router.Send(to, wire::TaskCancel{id});
 }
 
 /// Arguments that are still on their way to this rank.
 class TaskPlane::ArrivedWait {
  public:
   static void Start(TaskPlane& plane, const TaskPtr& task) {
-    task->pending.store(static_cast<std::int32_t>(task->arguments.size()) + 1, std::memory_order_relaxed);
-    for (const auto& argument : task->arguments) {
+    std::atomic<std::int32_t>& pending = task->extra()->pending;
+    pending.store(static_cast<std::int32_t>(task->arguments().size()) + 1, std::memory_order_relaxed);
+    for (const auto& argument : task->arguments()) {
       auto count_down = [&plane, task] { CountDown(plane, task); };
       if (!argument.object || plane.parts_.objects.EnsureLocal(*object::StateOf(argument.object), count_down))
         CountDown(plane, task);
@@ -89,64 +138,79 @@ class TaskPlane::ArrivedWait {
 
  private:
   static void CountDown(TaskPlane& plane, const TaskPtr& task) {
-    if (task->pending.fetch_sub(1, std::memory_order_acq_rel) == 1) plane.Arrived(task);
+    if (task->extra()->pending.fetch_sub(1, std::memory_order_acq_rel) == 1) plane.Arrived(task);
   }
 };
 
 void TaskPlane::Deliver(const TaskPtr& task) {
-  if (task->arguments.empty()) {
+  if (task->arguments().empty())
     Arrived(task);
-    return;
-  }
-  ArrivedWait::Start(*this, task);
+  else
+    ArrivedWait::Start(*this, task);
 }
 
-void TaskPlane::On(Rank from, wire::TaskPush&& push) {
-  TaskPtr task(new TaskRecord());
-  TaskRecord& record = *task;
-  record.kind = push.kind;
-  record.result = push.result;
-  record.thunk = reinterpret_cast<detail::Thunk>(const_cast<void*>(task::DecodeCode(push.thunk)));
-  record.function = push.function == 0 ? nullptr : task::DecodeCode(push.function);
-  record.bytes.Reset(push.bytes.size());
-  if (!push.bytes.empty()) std::memcpy(record.bytes.data(), push.bytes.data(), push.bytes.size());
-  record.name = std::move(push.name);
-  record.cpus = Amount::FromUnits(push.cpus);
-  record.one_cpu = push.kind == TaskKind::kTask && push.lease.id == 0 && push.cpus != 0;
-  record.zero_cpu = push.cpus == 0 && push.lease.id == 0;
-  if (push.pinned != 0) record.pinned = options_.self;
-  if (push.retry_matcher != 0)
-    record.retry_matcher =
-        reinterpret_cast<detail::ExceptionMatcher>(const_cast<void*>(task::DecodeCode(push.retry_matcher)));
-  record.seed = push.seed;
-  record.attempt = push.attempt;
-  record.lease = std::move(push.lease);
-  record.actor_id = push.actor;
-  record.max_concurrency = push.max_concurrency;
-  record.incarnation = push.incarnation;
-  record.actor_name = std::move(push.actor_name);
-  for (auto& argument : push.arguments)
-    record.arguments.push_back(
-        {argument.param, argument.element, parts_.objects.ReceiveArgument(argument.id, argument.value, from)});
-  for (const ObjectId& id : push.carried) record.carried.push_back(parts_.objects.ReceiveRef(id, from, false));
-  {
-    std::lock_guard lock(foreign_mutex_);
-    foreign_[record.result] = task;
+void TaskPlane::On(Rank from, const wire::TaskClassNotice& notice) {
+  auto& known = classes_of_[static_cast<std::size_t>(from.value)];
+  if (notice.index >= known.size()) known.resize(notice.index + 1, nullptr);
+  known[notice.index] = &task::InternTaskClass(task::TaskClass::FromWire(notice));
+}
+
+void TaskPlane::OnTaskPush(Rank from, std::span<const std::byte> message) {
+  using Head = wire::TaskPushHead;
+  Head head;
+  wire::Reader reader(message);
+  reader.Raw(&head, sizeof(head));
+  ObjectId actor;
+  if (head.kind() == TaskKind::kActorCall) reader(actor);
+  wire::TaskPushMore more;
+  const bool has_more = (head.flags & Head::kMore) != 0;
+  if (has_more) {
+    std::uint32_t size = 0;
+    reader(size);
+    more.Fields(reader);
   }
-  if (record.one_cpu && push.pinned == 0) {
+  TaskRecord::Layout layout;
+  layout.kind = head.kind();
+  layout.bytes = reader.left();
+  layout.extra = has_more;
+  TaskPtr task = TaskRecord::MakeForeign(layout, {from, head.slot, head.generation});
+  TaskRecord& record = *task;
+  reader.Raw(record.bytes().data(), layout.bytes);
+  record.one_cpu = (head.flags & Head::kOneCpu) != 0;
+  record.zero_cpu = (head.flags & Head::kZeroCpu) != 0;
+  if ((head.flags & Head::kPinned) != 0) record.Pin(options_.self);
+  record.SetClass(*classes_of_[static_cast<std::size_t>(from.value)][head.task_class]);
+  record.seed = head.seed;
+  record.attempt = head.attempt;
+  if (record.kind() == TaskKind::kActorCall) record.actor().actor_id = actor;
+  if (has_more) {
+    task::TaskExtra& extra = *record.extra();
+    extra.name = std::move(more.name);
+    extra.cpus = Amount::FromUnits(more.cpus);
+    extra.lease = std::move(more.lease);
+    extra.max_concurrency = more.max_concurrency;
+    extra.incarnation = more.incarnation;
+    extra.actor_name = std::move(more.actor_name);
+    for (auto& argument : more.arguments)
+      extra.arguments.push_back(
+          {argument.param, argument.element, parts_.objects.ReceiveArgument(argument.id, argument.value, from)});
+    for (const ObjectId& id : more.carried) extra.carried.push_back(parts_.objects.ReceiveRef(id, from, false));
+  }
+  foreign_.Add(task);
+  if (record.one_cpu && !record.is_pinned() && record.kind() == TaskKind::kTask) {
     supplier_.store(from.value, std::memory_order_relaxed);
     asked_for_work_.store(false, std::memory_order_release);
   }
-  if (record.kind != TaskKind::kTask) actors_->ActorTaskArrived(task);
-  ArrivedWait::Start(*this, task);
+  if (record.kind() != TaskKind::kTask) actors_->ActorTaskArrived(task);
+  Deliver(task);
 }
 
 void TaskPlane::Arrived(const TaskPtr& task) {
   TaskRecord& record = *task;
-  if (record.kind != TaskKind::kTask) {
+  if (record.kind() != TaskKind::kTask) {
     record.phase.store(Phase::kQueued, std::memory_order_release);
     actors_->ActorTaskRunnable(task);
-  } else if (record.lease.id != 0) {
+  } else if (record.lease_id() != 0) {
     record.phase.store(Phase::kQueued, std::memory_order_release);
     RunLeased(task);
   } else if (record.zero_cpu) {
@@ -157,6 +221,24 @@ void TaskPlane::Arrived(const TaskPtr& task) {
   }
 }
 
+void TaskPlane::OnTaskOk(Rank from, std::span<const std::byte> message) {
+  wire::TaskOk done;
+  wire::Reader reader(message);
+  reader.Raw(&done, sizeof(done));
+  const Handle held = parts_.objects.FindOwned({options_.self, done.slot, done.generation});
+  const TaskPtr task = held ? ProducerOf(*object::StateOf(held)) : TaskPtr();
+  if (!task || task->attempt != done.attempt) return;  // a late message
+  const bool credit = NeedsCredit(*task) && done.started_before == 0;
+  wire::ValueDescriptor value;
+  value.type_hash = done.type_hash;
+  value.format = done.format;
+  value.size = done.size;
+  const auto bytes = message.subspan(sizeof(done));
+  value.inside.assign(bytes.begin(), bytes.end());
+  Complete(task, wire::Outcome::kOk, &value, from, nullptr, nullptr);
+  if (credit) SendWaiting(from, 1);
+}
+
 void TaskPlane::On(Rank from, const wire::TaskDone& done) {
   const Handle held = done.result.owner == options_.self ? parts_.objects.FindOwned(done.result) : Handle();
   const TaskPtr task = held ? ProducerOf(*object::StateOf(held)) : TaskPtr();
@@ -164,37 +246,34 @@ void TaskPlane::On(Rank from, const wire::TaskDone& done) {
     parts_.objects.DropValue(done.value, from);
     return;
   }
+  const bool credit = NeedsCredit(*task) && done.started_before == 0;
+  // Before Complete, which may send the task again and then needs a credit of its own.
+  if (credit) SendWaiting(from, 1);
   Complete(task, done.outcome, &done.value, from, done.error ? object::FromWire(*done.error) : nullptr, nullptr);
 }
+
+void TaskPlane::On(Rank from, const wire::TaskStarted& message) { SendWaiting(from, message.count); }
 
 void TaskPlane::On(Rank from, const wire::TaskCancel& message) {
   if (message.result.owner == options_.self) {  // a borrower of the result cancels
     if (const Handle held = parts_.objects.FindOwned(message.result))
-      if (const TaskPtr task = ProducerOf(*object::StateOf(held))) CancelOwned(task);
+      if (const TaskPtr task = ProducerOf(*object::StateOf(held))) CancelOwned(task, held);
     return;
   }
-  TaskPtr task;
-  {
-    std::lock_guard lock(foreign_mutex_);
-    auto it = foreign_.find(message.result);
-    if (it == foreign_.end()) return;
-    task = it->second;
-  }
+  const TaskPtr task = foreign_.Find(message.result);
+  if (!task) return;
   task->cancelled.store(true, std::memory_order_release);
   Phase expected = Phase::kQueued;
-  if (task->kind != TaskKind::kTask ||
+  if (task->kind() != TaskKind::kTask ||
       !task->phase.compare_exchange_strong(expected, Phase::kDone, std::memory_order_acq_rel)) {
-    task->WakeFromWait();
-    CancelChildren(task->run_id);
+    TaskWait::Wake(*task);
+    CancelChildren(task->where.load(std::memory_order_relaxed));
     return;
   }
-  {
-    std::lock_guard lock(foreign_mutex_);
-    foreign_.erase(message.result);
-  }
-  if (task->lease.id != 0) ReturnLease(task->lease);
+  foreign_.Remove(*task, message.result);
+  if (task->lease_id() != 0) ReturnLease(task->extra()->lease);
   wire::TaskDone done;
-  done.result = task->result;
+  done.result = message.result;
   done.outcome = wire::Outcome::kCancelled;
   done.attempt = task->attempt;
   done.error = object::ToWire(*object::MakeError(object::ErrorKind::kCancelled, "the task was cancelled"));
@@ -229,14 +308,14 @@ void TaskPlane::On(Rank from, const wire::WorkRequest& message) {
   std::vector<TaskPtr> tasks = parts_.queue.TakeForOthers(message.want);
   std::unordered_map<Rank, wire::HandBack> others;
   for (TaskPtr& task : tasks) {
-    if (task->Owned(options_.self)) {
+    if (task->owned()) {
       SendTo(std::move(task), from);
     } else {
       // Only its owner sends a task on: it must know where it is.
-      std::lock_guard lock(foreign_mutex_);
-      foreign_.erase(task->result);
-      others[task->result.owner].results.push_back(task->result);
-      others[task->result.owner].for_rank = from;
+      const ObjectId id = task->result();
+      foreign_.Remove(*task, id);
+      others[id.owner].results.push_back(id);
+      others[id.owner].for_rank = from;
     }
   }
   for (auto& [owner, message_back] : others) parts_.router.Send(owner, message_back);
@@ -277,8 +356,8 @@ void TaskPlane::On(Rank, const wire::WorkHint& message) {
 // ---- leases ----
 void TaskPlane::AskForLease(const TaskPtr& task) {
   wire::LeaseRequest request;
-  request.shape = task->shape;
-  if (task->pinned.valid()) request.rank = task->pinned;
+  request.shape = task->extra()->shape;
+  if (task->is_pinned()) request.rank = task->pinned();
   {
     std::lock_guard lock(lease_mutex_);
     request.request = next_request_++;
@@ -313,8 +392,8 @@ void TaskPlane::On(Rank, const wire::LeaseGrant& grant) {
       FailTask(task, object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(*task) + "' was cancelled"));
     return;
   }
-  task->lease = grant.lease;
-  if (task->kind == TaskKind::kActorCreation) {
+  task->extra()->lease = grant.lease;
+  if (task->kind() == TaskKind::kActorCreation) {
     actors_->OwnedActorTaskReady(task, nullptr);
   } else if (grant.lease.rank == options_.self) {
     Deliver(task);

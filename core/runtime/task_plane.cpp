@@ -7,6 +7,7 @@
 
 #include "core/base/check.hpp"
 #include "core/base/log.hpp"
+#include "core/runtime/task_waits.hpp"
 #include "core/task/code_address.hpp"
 
 namespace manta::runtime {
@@ -20,11 +21,12 @@ class TaskPlane::ArgumentWait final : public object::ObjectWaiter {
   struct Group {
     TaskPlane* plane;
     TaskPtr task;
+    std::atomic<std::int32_t> pending;  // acq_rel: the last one sees what all the others' objects hold
     std::vector<ArgumentWait> waits;
   };
   void ObjectDone(ObjectState&) override { CountDown(group_); }
   static void CountDown(Group* group) {
-    if (group->task->pending.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    if (group->pending.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     TaskPtr task = std::move(group->task);
     TaskPlane* plane = group->plane;
     delete group;
@@ -48,29 +50,32 @@ class TaskPlane::ArgumentWait final : public object::ObjectWaiter {
   Group* group_ = nullptr;
 };
 
-TaskPlane::TaskPlane(Options options, Parts parts) : options_(std::move(options)), parts_(parts) {
+TaskPlane::TaskPlane(Options options, Parts parts)
+    : options_(std::move(options)),
+      parts_(parts),
+      back_pressure_(parts_.progress, options_.queue_bytes),
+      foreign_(options_.ranks),
+      links_(options_.ranks, options_.credits),
+      classes_of_(static_cast<std::size_t>(options_.ranks)) {
   for (const scheduling::NodeSpec& node : options_.nodes)
     if (auto mine = node.slots.find(options_.self); mine != node.slots.end()) own_slots_.store(mine->second.units());
 }
 
 std::string TaskPlane::NameOf(const TaskRecord& task) {
-  if (!task.name.empty()) return task.name;
-  std::string name =
-      task::FunctionName(task.function != nullptr ? task.function : reinterpret_cast<const void*>(task.thunk));
+  if (!task.name().empty()) return task.name();
+  const task::TaskClass& task_class = task.task_class();
+  std::string name = task::FunctionName(
+      task_class.function != nullptr ? task_class.function : reinterpret_cast<const void*>(task_class.thunk));
   return name.empty() ? "(unnamed)" : name;
 }
 
-void TaskPlane::SetShape(TaskRecord& record, const detail::TaskOptions& options, double default_cpus) const {
-  const double cpus = options.cpus.value_or(default_cpus);
-  record.cpus = Amount::FromDouble(cpus);
-  record.shape.cpus = record.cpus.units();
-  record.shape.gpus = Amount::FromDouble(options.gpus).units();
-  record.shape.memory_bytes = options.memory_bytes;
+void TaskPlane::SetShape(TaskRecord& record, const detail::TaskOptions& options) const {
+  task::TaskExtra& extra = *record.extra();
+  extra.shape.cpus = extra.cpus.units();
+  extra.shape.gpus = Amount::FromDouble(options.gpus).units();
+  extra.shape.memory_bytes = options.memory_bytes;
   for (const auto& [name, amount] : options.custom)
-    if (amount > 0) record.shape.custom.emplace_back(name, Amount::FromDouble(amount).units());
-  const bool cpu_only = record.shape.gpus == 0 && record.shape.memory_bytes == 0 && record.shape.custom.empty();
-  record.one_cpu = cpu_only && record.cpus == Amount::Whole(1) && !options_.central;
-  record.zero_cpu = cpu_only && record.cpus.IsZero();
+    if (amount > 0) extra.shape.custom.emplace_back(name, Amount::FromDouble(amount).units());
 }
 
 std::optional<std::string> TaskPlane::WhyInfeasible(const wire::Shape& shape, std::optional<Rank> rank) const {
@@ -81,69 +86,137 @@ TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSp
   if (options.rank && (*options.rank < 0 || *options.rank >= options_.ranks))
     throw UsageError("SetRank(" + std::to_string(*options.rank) + "): the job has ranks 0 to " +
                      std::to_string(options_.ranks - 1));
-  TaskPtr record(new TaskRecord());
-  record->kind = kind;
   // A call costs nothing beyond what its actor holds; an actor holds a CPU if it holds anything.
   const bool other = options.gpus > 0 || options.memory_bytes > 0 || !options.custom.empty();
   const double default_cpus = kind == TaskKind::kTask ? 1 : kind == TaskKind::kActorCreation && other ? 1 : 0;
-  SetShape(*record, options, default_cpus);
-  if (options.rank) record->pinned = Rank(*options.rank);
-  if (!record->one_cpu && !record->zero_cpu) {
-    std::optional<Rank> rank;
-    if (options.rank) rank = Rank(*options.rank);
-    if (const auto why = WhyInfeasible(record->shape, rank)) throw InfeasibleError(*why);
+  const Amount cpus = Amount::FromDouble(options.cpus.value_or(default_cpus));
+  const bool cpu_only =
+      options.gpus == 0 && options.memory_bytes == 0 &&
+      std::none_of(options.custom.begin(), options.custom.end(), [](const auto& one) { return one.second > 0; });
+  const bool one_cpu = cpu_only && cpus == Amount::Whole(1) && !options_.central;
+  const bool zero_cpu = cpu_only && cpus.IsZero();
+
+  RunContext* run = RunContext::Current();
+  if (back_pressure_.on() && !parts_.progress.HeldByThisThread()) back_pressure_.WaitForRoom(run != nullptr);
+  const task::TaskClass& task_class =
+      task::InternTaskClass({call.thunk, call.function, call.callable, options.retry_matcher});
+  // Refuses what other ranks could not find, here and not on the way.
+  if (options_.ranks > 1) task_class.CheckCanTravel();
+
+  TaskRecord::Layout layout;
+  layout.kind = kind;
+  layout.bytes = call.bytes.size();
+  layout.extra = kind == TaskKind::kActorCreation || !(one_cpu || zero_cpu) || !call.arguments.empty() ||
+                 !call.carried.empty() || !options.name.empty();
+  TaskPtr task = TaskRecord::MakeOwned(layout, parts_.objects.MakePending());
+  TaskRecord& record = *task;
+  record.one_cpu = one_cpu;
+  record.zero_cpu = zero_cpu;
+  if (options.rank) record.Pin(Rank(*options.rank));
+  record.SetClass(task_class);
+  if (layout.bytes != 0) std::memcpy(record.bytes().data(), call.bytes.data(), layout.bytes);
+  if (task::TaskExtra* extra = record.extra()) {
+    extra->cpus = cpus;
+    extra->name = options.name;
+    extra->arguments = std::move(call.arguments);
+    extra->carried = std::move(call.carried);
+    if (!one_cpu && !zero_cpu) {
+      SetShape(record, options);
+      std::optional<Rank> rank;
+      if (options.rank) rank = Rank(*options.rank);
+      if (const auto why = WhyInfeasible(extra->shape, rank)) throw InfeasibleError(*why);
+    }
   }
-  if (options_.ranks > 1) {  // refuses what other ranks could not find, here and not on the way
-    task::EncodeCode(reinterpret_cast<const void*>(call.thunk));
-    if (call.function != nullptr) task::EncodeCode(call.function);
-  }
-  record->thunk = call.thunk;
-  record->function = call.function;
-  record->bytes = std::move(call.bytes);
-  record->arguments = std::move(call.arguments);
-  record->carried = std::move(call.carried);
-  record->name = options.name;
-  record->retries_left = std::max(0, options.max_retries);
-  record->retry_matcher = options.retry_matcher;
+  record.retries_left = static_cast<std::uint16_t>(std::clamp(options.max_retries, 0, 0xffff));
   task::Submitter& submitter = CurrentSubmitter();
-  record->submitter = submitter.id;
-  record->seed = base::MixHash(submitter.seed, ++submitter.submitted, 0x5eed);
-  if (RunContext* run = RunContext::Current()) record->parent = run->task->run_id;
-  record->result_hold = parts_.objects.MakePending();
-  ObjectState& result = *object::StateOf(record->result_hold);
-  record->result = result.id;
-  return record;
+  record.seed = base::MixHash(submitter.seed, ++submitter.submitted, 0x5eed);
+  if (kind == TaskKind::kActorCall) record.actor().submitter = IdOf(submitter);
+  if (run != nullptr) record.parent = run->Id();
+  if (back_pressure_.on()) {
+    if (kind == TaskKind::kTask && one_cpu) {
+      record.counts_unstarted = true;
+      back_pressure_.AddUnstarted(record.memory_bytes());
+    } else {
+      back_pressure_.AddUnended(record.memory_bytes());
+    }
+  }
+  // Results are taken in now and then, so that a long row of submissions neither fills the rings nor idles the others.
+  if (options_.ranks > 1 && submitter.submitted % kSubmitsPerPoll == 0) parts_.progress.PollIfDue();
+  return task;
+}
+
+TaskPtr TaskPlane::CopyOf(const TaskRecord& old, bool hold_result) {
+  TaskRecord::Layout layout;
+  layout.kind = old.kind();
+  const std::span<const std::byte> bytes = const_cast<TaskRecord&>(old).bytes();
+  layout.bytes = bytes.size();
+  layout.extra = old.extra() != nullptr;
+  ObjectState* const result = hold_result ? old.result_object() : nullptr;
+  TaskPtr again = result != nullptr ? TaskRecord::MakeOwned(layout, object::Hold(*result))
+                                    : TaskRecord::MakeForeign(layout, old.result());
+  TaskRecord& record = *again;
+  record.one_cpu = old.one_cpu;
+  record.zero_cpu = old.zero_cpu;
+  if (old.is_pinned()) record.Pin(old.pinned());
+  record.SetClass(old.task_class());
+  if (!bytes.empty()) std::memcpy(record.bytes().data(), bytes.data(), bytes.size());
+  if (const task::TaskExtra* from = old.extra()) {
+    task::TaskExtra& to = *record.extra();
+    to.arguments = from->arguments;
+    to.carried = from->carried;
+    to.name = from->name;
+    to.cpus = from->cpus;
+    to.shape = from->shape;
+    to.max_concurrency = from->max_concurrency;
+    to.incarnation = from->incarnation;
+    to.actor_name = from->actor_name;
+  }
+  if (layout.kind == TaskKind::kActorCall) {
+    record.actor().actor = old.actor().actor;
+    record.actor().actor_id = old.actor().actor_id;
+    record.actor().submitter = old.actor().submitter;
+  }
+  record.seed = old.seed;
+  record.parent = old.parent;
+  record.retries_left = old.retries_left;
+  record.attempt = old.attempt;
+  return again;
 }
 
 Handle TaskPlane::Submit(TaskPtr task) {
   TaskRecord& record = *task;
-  Handle result = record.result_hold;
+  ObjectState& object = *record.result_object();
+  Handle result = object::Hold(object);
   {
-    ObjectState& object = *object::StateOf(result);
     std::lock_guard lock(object.Lock());
-    object.producer = new TaskPtr(task);
+    object.producer = TaskPtr(task).Release();
   }
   submitted_.fetch_add(1, std::memory_order_relaxed);
   Counters::Add(parts_.counters.tasks_submitted);
-  if (record.kind == TaskKind::kActorCall) Counters::Add(parts_.counters.actor_calls);
+  if (record.kind() == TaskKind::kActorCall) Counters::Add(parts_.counters.actor_calls);
+  const bool call = record.kind() == TaskKind::kActorCall;
+  if (record.arguments().empty() && (!call || object::StateOf(record.actor().actor)->done())) {
+    ArgumentsReady(task);
+    return result;
+  }
 
   // Borrowed refs need their value's whereabouts; pending ones are waited for.
   std::vector<ObjectState*> awaited;
   auto await = [&](const Handle& ref) {
-    ObjectState& object = *object::StateOf(ref);
-    if (object.done()) return;
-    if (!object.owned) parts_.objects.RequestValue(object);
-    awaited.push_back(&object);
+    ObjectState& argument = *object::StateOf(ref);
+    if (argument.done()) return;
+    if (!argument.owned) parts_.objects.RequestValue(argument);
+    awaited.push_back(&argument);
   };
-  for (const auto& argument : record.arguments) await(argument.object);
-  if (record.kind == TaskKind::kActorCall) await(record.actor);  // its value is where the actor lives
+  for (const auto& argument : record.arguments()) await(argument.object);
+  if (call) await(record.actor().actor);  // its value is where the actor lives
   if (awaited.empty()) {
     ArgumentsReady(task);
     return result;
   }
-  auto* group = new ArgumentWait::Group{this, task, std::vector<ArgumentWait>(awaited.size())};
+  auto* group = new ArgumentWait::Group{this, task, {}, std::vector<ArgumentWait>(awaited.size())};
   // One more than there are waits, so that the group lives until this loop is over.
-  record.pending.store(static_cast<std::int32_t>(awaited.size()) + 1, std::memory_order_relaxed);
+  group->pending.store(static_cast<std::int32_t>(awaited.size()) + 1, std::memory_order_relaxed);
   for (std::size_t i = 0; i < awaited.size(); ++i) {
     group->waits[i].group_ = group;
     if (!awaited[i]->AddWaiter(group->waits[i])) ArgumentWait::CountDown(group);
@@ -162,14 +235,14 @@ object::ErrorPtr TaskPlane::ArgumentError(const TaskRecord& record) const {
     object.error_was_read = true;
     return object.error;
   };
-  for (const auto& argument : record.arguments)
+  for (const auto& argument : record.arguments())
     if (auto error = error_of(argument.object)) return error;
-  return record.kind == TaskKind::kActorCall ? error_of(record.actor) : nullptr;
+  return record.kind() == TaskKind::kActorCall ? error_of(record.actor().actor) : nullptr;
 }
 
 void TaskPlane::ArgumentsReady(const TaskPtr& task) {
   object::ErrorPtr error = ArgumentError(*task);
-  if (task->kind != TaskKind::kTask)
+  if (task->kind() != TaskKind::kTask)
     actors_->OwnedActorTaskReady(task, std::move(error));
   else if (error != nullptr)
     FailTask(task, std::move(error));
@@ -178,23 +251,23 @@ void TaskPlane::ArgumentsReady(const TaskPtr& task) {
 }
 
 void TaskPlane::Place(TaskPtr task) {
+  const Rank pinned = task->pinned();
   if (!task->zero_cpu && !task->one_cpu)
     AskForLease(task);
-  else if (task->pinned.valid() && task->pinned != options_.self)
-    SendTo(std::move(task), task->pinned);
+  else if (pinned.valid() && pinned != options_.self)
+    SendTo(std::move(task), pinned);
   else
     Deliver(task);
 }
 
 void TaskPlane::Enqueue(TaskPtr task) {
   task->phase.store(Phase::kQueued, std::memory_order_release);
-  const bool stealable = !task->pinned.valid();
-  const RunContext* run = task->Owned(options_.self) ? RunContext::Current() : nullptr;
-  if (run != nullptr && run->executor >= 0 && run->task->run_id == task->parent) {
+  const bool stealable = !task->is_pinned();
+  const RunContext* run = task->owned() && task->parent != 0 ? RunContext::Current() : nullptr;
+  if (run != nullptr && run->executor >= 0 && run->id() == task->parent)
     parts_.queue.PushChild(static_cast<std::size_t>(run->executor), std::move(task));
-  } else {
+  else
     parts_.queue.Push(std::move(task));
-  }
   // Where none of ours is free for it, another rank's may be.
   if (!parts_.executors.WakeOne() && stealable && options_.ranks > 1 &&
       !said_backlog_.load(std::memory_order_relaxed) && !said_backlog_.exchange(true, std::memory_order_acq_rel))
@@ -208,10 +281,19 @@ void TaskPlane::FailTask(const TaskPtr& task, object::ErrorPtr error) {
   Complete(task, outcome, nullptr, options_.self, std::move(error), nullptr);
 }
 
+void TaskPlane::CountDone(TaskRecord& record) {
+  finished_.fetch_add(1, std::memory_order_release);
+  if (!back_pressure_.on()) return;
+  if (record.TakeCountsUnstarted())
+    back_pressure_.SubtractUnstarted(record.memory_bytes());
+  else if (record.kind() != TaskKind::kTask || !record.one_cpu)
+    back_pressure_.SubtractUnended(record.memory_bytes());
+}
+
 void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire::ValueDescriptor* value, Rank from,
                          object::ErrorPtr error, task::RunResult* local) {
   TaskRecord& record = *task;
-  if (outcome == wire::Outcome::kRetry && record.kind == TaskKind::kActorCall) {
+  if (outcome == wire::Outcome::kRetry && record.kind() == TaskKind::kActorCall) {
     if (actors_->RetryActorCall(task)) return;
     outcome = wire::Outcome::kFailed;
   } else if (outcome == wire::Outcome::kRetry) {
@@ -232,15 +314,15 @@ void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire:
     error = object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(record) + "' was cancelled");
   }
   record.phase.store(Phase::kDone, std::memory_order_release);
-  if (!record.result_hold) return;  // an actor made anew: its object is long ready
-  ObjectState& object = *object::StateOf(record.result_hold);
-  TaskPtr* producer = nullptr;
+  ObjectState* const result = record.result_object();
+  if (result == nullptr) return;  // an actor made anew: its object is long ready
+  ObjectState& object = *result;
+  TaskPtr producer;
   {
     std::lock_guard lock(object.Lock());
-    producer = static_cast<TaskPtr*>(std::exchange(object.producer, nullptr));
+    producer = TaskPtr::Adopt(static_cast<TaskRecord*>(std::exchange(object.producer, nullptr)));
   }
-  if (producer == nullptr) return;  // it had ended before: a late message
-  delete producer;
+  if (!producer) return;  // it had ended before: a late message
   switch (outcome) {
     case wire::Outcome::kOk:
       if (local != nullptr) {
@@ -258,61 +340,44 @@ void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire:
       break;
     case wire::Outcome::kCancelled:
       Counters::Add(parts_.counters.tasks_cancelled);
-      if (record.kind == TaskKind::kActorCreation) actors_->CreationDone(task, error);
+      if (record.kind() == TaskKind::kActorCreation) actors_->CreationDone(task, error);
       parts_.objects.Fail(object, std::move(error));
       break;
     default:
       Counters::Add(parts_.counters.tasks_failed);
-      if (record.kind == TaskKind::kActorCreation) actors_->CreationDone(task, error);
+      if (record.kind() == TaskKind::kActorCreation) actors_->CreationDone(task, error);
       parts_.objects.Fail(object, std::move(error));
   }
-  if (outcome == wire::Outcome::kOk && record.kind == TaskKind::kActorCreation) actors_->CreationDone(task, nullptr);
-  finished_.fetch_add(1, std::memory_order_release);
-  // The arguments are no longer needed; OnLastHold sees to it that no user code runs under the token.
-  record.arguments.clear();
-  record.carried.clear();
-  record.actor.Reset();
-  record.result_hold.Reset();
+  if (outcome == wire::Outcome::kOk && record.kind() == TaskKind::kActorCreation) actors_->CreationDone(task, nullptr);
+  CountDone(record);
+  LetGoOfCall(record);
+  record.ResetResult();
+}
+
+void TaskPlane::LetGoOfCall(TaskRecord& record) {
+  // OnLastHold sees to it that no user code runs under the token.
+  if (task::TaskExtra* extra = record.extra()) {
+    extra->arguments.clear();
+    extra->carried.clear();
+  }
+  if (record.kind() == TaskKind::kActorCall) record.actor().actor.Reset();
 }
 
 TaskPtr TaskPlane::Replace(const TaskPtr& task) {
-  const TaskRecord& old = *task;
-  TaskPtr again(new TaskRecord());
-  TaskRecord& record = *again;
-  record.kind = old.kind;
-  record.result = old.result;
-  record.result_hold = old.result_hold;
-  record.thunk = old.thunk;
-  record.function = old.function;
-  record.bytes.Reset(old.bytes.size());
-  std::memcpy(record.bytes.data(), old.bytes.data(), old.bytes.size());
-  record.arguments = old.arguments;
-  record.carried = old.carried;
-  record.name = old.name;
-  record.cpus = old.cpus;
-  record.shape = old.shape;
-  record.one_cpu = old.one_cpu;
-  record.zero_cpu = old.zero_cpu;
-  record.pinned = old.pinned;
-  record.retry_matcher = old.retry_matcher;
-  record.seed = old.seed;
-  record.submitter = old.submitter;
-  record.parent = old.parent;
-  record.actor = old.actor;
-  record.actor_id = old.actor_id;
-  record.retries_left = old.retries_left;
-  record.attempt = old.attempt;
-  if (!record.result_hold) return again;  // another rank's: only its outcome matters
-  ObjectState& object = *object::StateOf(record.result_hold);
-  std::lock_guard lock(object.Lock());
-  if (object.producer != nullptr) *static_cast<TaskPtr*>(object.producer) = again;
+  TaskPtr again = CopyOf(*task, true);
+  ObjectState* const result = again->result_object();
+  if (result == nullptr) return again;  // another rank's: only its outcome matters
+  TaskPtr old;
+  std::lock_guard lock(result->Lock());
+  if (result->producer != nullptr)
+    old = TaskPtr::Adopt(static_cast<TaskRecord*>(std::exchange(result->producer, TaskPtr(again).Release())));
   return again;
 }
 
 // ---- cancelling ----
 TaskPtr TaskPlane::ProducerOf(ObjectState& object) {
   std::lock_guard lock(object.Lock());
-  return object.producer == nullptr ? TaskPtr() : *static_cast<TaskPtr*>(object.producer);
+  return TaskPtr(static_cast<TaskRecord*>(object.producer));
 }
 
 void TaskPlane::Cancel(const Handle& result) {
@@ -324,10 +389,10 @@ void TaskPlane::Cancel(const Handle& result) {
     }
     return;
   }
-  if (const TaskPtr task = ProducerOf(object)) CancelOwned(task);
+  if (const TaskPtr task = ProducerOf(object)) CancelOwned(task, result);
 }
 
-void TaskPlane::CancelOwned(const TaskPtr& task) {
+void TaskPlane::CancelOwned(const TaskPtr& task, const Handle& result) {
   TaskRecord& record = *task;
   if (record.cancelled.exchange(true, std::memory_order_acq_rel)) return;
   const object::ErrorPtr error =
@@ -341,34 +406,37 @@ void TaskPlane::CancelOwned(const TaskPtr& task) {
     FailTask(task, error);
     return;
   }
-  record.WakeFromWait();
+  const std::uint32_t where = record.where.load(std::memory_order_relaxed);
+  TaskWait::Wake(record);
   // It runs, waits, or is elsewhere: who waits for it hears at once, its own end comes later.
-  const Handle hold = record.result_hold;
-  if (hold) parts_.objects.Fail(*object::StateOf(hold), error);
-  if (expected == Phase::kOut) parts_.router.Send(record.out_rank, wire::TaskCancel{record.result});
-  if (expected == Phase::kRunning) CancelChildren(record.run_id);
+  const ObjectId id = object::StateOf(result)->id;
+  parts_.objects.Fail(*object::StateOf(result), error);
+  if (expected == Phase::kOut) parts_.router.Send(Rank(static_cast<std::int32_t>(where)), wire::TaskCancel{id});
+  if (expected == Phase::kRunning) CancelChildren(where);
 }
 
-void TaskPlane::CancelChildren(std::uint64_t run_id) {
+void TaskPlane::CancelChildren(std::uint32_t run_id) {
   if (run_id == 0) return;
   // Rare, so no list is kept on the path of each task: the records of this rank are looked through.
   parts_.objects.ForEachPending([&](ObjectState& object) {
-    if (const TaskPtr child = ProducerOf(object); child && child->parent == run_id) CancelOwned(child);
+    if (const TaskPtr child = ProducerOf(object); child && child->parent == run_id)
+      CancelOwned(child, object::Hold(object));
   });
 }
 
 std::uint64_t TaskPlane::DropQueued() {
+  back_pressure_.Open();
   // Counted before any is cancelled: what waits for a cancelled one fails with it.
-  std::vector<TaskPtr> tasks;
+  std::vector<std::pair<TaskPtr, Handle>> tasks;
   parts_.objects.ForEachPending([&](ObjectState& object) {
-    if (TaskPtr task = ProducerOf(object)) tasks.push_back(std::move(task));
+    if (TaskPtr task = ProducerOf(object)) tasks.emplace_back(std::move(task), object::Hold(object));
   });
   std::uint64_t dropped = 0;
-  for (const TaskPtr& task : tasks) {
+  for (const auto& [task, result] : tasks) {
     const Phase phase = task->phase.load(std::memory_order_acquire);
     if (phase == Phase::kWaiting || phase == Phase::kQueued) ++dropped;
   }
-  for (const TaskPtr& task : tasks) CancelOwned(task);
+  for (const auto& [task, result] : tasks) CancelOwned(task, result);
   return dropped;
 }
 

@@ -6,14 +6,19 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "core/runtime/back_pressure.hpp"
+#include "core/runtime/foreign_tasks.hpp"
 #include "core/runtime/object_plane.hpp"
 #include "core/runtime/run_context.hpp"
+#include "core/runtime/task_links.hpp"
 #include "core/runtime/threads.hpp"
 #include "core/scheduling/ledger.hpp"
 #include "core/scheduling/ready_queue.hpp"
@@ -50,6 +55,8 @@ class TaskPlane {
     int ranks = 1;
     std::vector<scheduling::NodeSpec> nodes;
     bool central = false;  // rank 0 places every task
+    std::uint32_t credits = 4096;
+    std::uint64_t queue_bytes = 0;  // 0: no bound
   };
   struct Parts {
     ObjectPlane& objects;
@@ -68,8 +75,10 @@ class TaskPlane {
   void SetBeforeLeasedRun(std::function<void(const wire::Lease&)> action) { before_leased_run_ = std::move(action); }
 
   // ---- submitting: throws UsageError, InfeasibleError ----
-  /// A record with its result object, seed and shape; not yet submitted.
+  /// A record with its result object, seed and shape; not yet submitted. May wait for room (queue-bytes), and park.
   TaskPtr MakeRecord(const detail::TaskOptions& options, detail::CallSpec&& call, task::TaskKind kind);
+  /// A record with the same call and options, of the same result; it holds that too, or only names it.
+  static TaskPtr CopyOf(const TaskRecord& old, bool hold_result);
   /// Waits for the arguments, then places the task (or hands it to the actors' room).
   Handle Submit(TaskPtr task);
   void Cancel(const Handle& result);
@@ -101,6 +110,8 @@ class TaskPlane {
   void RunOnExecutor(TaskPtr task, int executor);
   void ExecutorIsIdle();
   void SlotWasReturned();
+  /// The running task of the calling flow is about to wait: its owner may send others in its place.
+  void RunningTaskWaits();
   void BorrowWasConfirmed();
   void ReturnLease(const wire::Lease& lease);
   void Housekeeping();
@@ -115,8 +126,11 @@ class TaskPlane {
   static std::string NameOf(const TaskRecord& task);
 
   // ---- messages ----
-  void On(Rank from, wire::TaskPush&& message);
+  void OnTaskPush(Rank from, std::span<const std::byte> message);
+  void OnTaskOk(Rank from, std::span<const std::byte> message);
+  void On(Rank from, const wire::TaskClassNotice& message);
   void On(Rank from, const wire::TaskDone& message);
+  void On(Rank from, const wire::TaskStarted& message);
   void On(Rank from, const wire::TaskCancel& message);
   void On(Rank from, const wire::WorkRequest& message);
   void On(Rank from, const wire::NoWork& message);
@@ -136,7 +150,7 @@ class TaskPlane {
     std::vector<Handle> contained;
   };
 
-  void SetShape(TaskRecord& task, const detail::TaskOptions& options, double default_cpus) const;
+  void SetShape(TaskRecord& task, const detail::TaskOptions& options) const;
   void ArgumentsReady(const TaskPtr& task);
   object::ErrorPtr ArgumentError(const TaskRecord& record) const;
   void Enqueue(TaskPtr task);
@@ -146,9 +160,17 @@ class TaskPlane {
   void CheckFits(const TaskRecord& record, task::RunResult& result);
   object::ErrorPtr FailureToStore(const TaskRecord& record) const;
   void RunHere(const TaskPtr& task, int executor);
+  void SendNow(TaskPtr task, Rank to);
+  void SendWaiting(Rank to, std::uint32_t credits);
+  bool NeedsCredit(const TaskRecord& record) const;
+  void TellClass(Rank to, const task::TaskClass& task_class);
+  void SendOk(const TaskRecord& record, const task::RunResult& result);
   void SendDone(Delayed&& done);
-  void CancelOwned(const TaskPtr& task);
-  void CancelChildren(std::uint64_t run_id);
+  void CancelOwned(const TaskPtr& task, const Handle& result);
+  void CancelChildren(std::uint32_t run_id);
+  void CountDone(TaskRecord& record);
+  /// The arguments are no longer needed.
+  static void LetGoOfCall(TaskRecord& record);
   bool CedeWhatIsOwed();
   bool ForgetLeaseRequest(const TaskPtr& task);
   void TakeBacklogBack();
@@ -160,12 +182,16 @@ class TaskPlane {
   ActorTasks* actors_ = nullptr;
   std::function<void(const wire::Lease&)> before_leased_run_;
   static constexpr std::size_t kStackForInPlace = 256u << 10;
+  static constexpr std::uint64_t kSubmitsPerPoll = 32;
+  static constexpr std::size_t kPlainInTaskOk = 24;  // with the head a cell of a ring
 
   std::atomic<std::uint64_t> submitted_{0};  // by this rank; for Drain and shutdown
   std::atomic<std::uint64_t> finished_{0};
-
-  std::mutex foreign_mutex_;
-  std::unordered_map<ObjectId, TaskPtr> foreign_;  // other ranks' tasks that are here; guarded by foreign_mutex_
+  BackPressure back_pressure_;
+  ForeignTasks foreign_;
+  TaskLinks links_;
+  // The classes of other ranks' tasks as this process has them, by their numbers; token's holder only.
+  std::vector<std::vector<const task::TaskClass*>> classes_of_;
 
   std::mutex lease_mutex_;
   std::uint64_t next_request_ = 1;                            // guarded by lease_mutex_
@@ -180,7 +206,7 @@ class TaskPlane {
   std::atomic<bool> said_backlog_{false};
   std::atomic<bool> asked_for_work_{false};   // a Hungry or WorkRequest is under way
   std::atomic<int> supplier_{-1};             // who gave us work last
-  std::atomic<std::int64_t> mean_run_ns_{0};  // of other ranks' tasks here; relaxed estimate
+  std::atomic<std::int64_t> mean_run_ns_{0};  // of tasks that others gave us; relaxed estimate
 };
 
 }  // namespace manta::runtime

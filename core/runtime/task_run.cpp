@@ -14,11 +14,11 @@ RunResult TaskPlane::Execute(TaskRecord& record, RunContext& run, void* self, Ob
   RunResult result;
   run.task = &record;
   run.submitter.seed = record.seed;
-  run.submitter.id = record.run_id = NextRunId();
+  record.where.store(0, std::memory_order_relaxed);
   RunContext::Scope scope(run);
   TaskInvocation invocation(record, self, objects, result);
   try {
-    record.thunk(invocation);
+    record.task_class().thunk(invocation);
     result.ok = true;
   } catch (const ExitActorSignal&) {
     result.ok = true;
@@ -26,7 +26,8 @@ RunResult TaskPlane::Execute(TaskRecord& record, RunContext& run, void* self, Ob
   } catch (...) {
     const std::exception_ptr thrown = std::current_exception();
     result.error = object::FromException(thrown, NameOf(record), objects.self().value);
-    result.retry = record.retry_matcher != nullptr && record.retry_matcher(thrown);
+    const detail::ExceptionMatcher matcher = record.task_class().retry_matcher;
+    result.retry = matcher != nullptr && matcher(thrown);
     result.live.reset();
   }
   return result;
@@ -41,7 +42,9 @@ void TaskPlane::RunHere(const TaskPtr& task, int executor) {
     Finish(task, run, std::move(cancelled));
     return;
   }
-  const std::int64_t begin = task->Owned(options_.self) ? 0 : base::NowNanoseconds();
+  if (task->owned() && task->TakeCountsUnstarted())
+    back_pressure_.SubtractUnstarted(task->memory_bytes());
+  const std::int64_t begin = task->owned() || task->is_pinned() ? 0 : base::NowNanoseconds();
   RunResult result = Execute(*task, run, nullptr, parts_.objects);
   if (begin != 0) {
     // A running mean over about 16 runs: it decides how many of others' tasks are fetched ahead.
@@ -85,13 +88,13 @@ class LeaseHooks final : public WaitHooks {
 void TaskPlane::RunLeased(TaskPtr task) {
   parts_.leased.Run([this, task = std::move(task)] {
     if (!task->Claim()) {
-      ReturnLease(task->lease);
+      ReturnLease(task->extra()->lease);
       return;
     }
     parts_.progress.block().running.fetch_add(1, std::memory_order_relaxed);
     {
-      LeaseHooks hooks(parts_.router, task->lease.id);
-      if (before_leased_run_) before_leased_run_(task->lease);
+      LeaseHooks hooks(parts_.router, task->lease_id());
+      if (before_leased_run_) before_leased_run_(task->extra()->lease);
       RunHere(task, -1);
     }
     parts_.progress.block().running.fetch_sub(1, std::memory_order_relaxed);
@@ -104,7 +107,8 @@ bool TaskPlane::TryRunInPlace(ObjectState& object) {
   const worker::FiberThread* fibers = worker::FiberThread::Current();
   if (fibers == nullptr || fibers->StackLeft() < kStackForInPlace) return false;
   const TaskPtr task = ProducerOf(object);
-  if (!task || !task->one_cpu || task->kind != task::TaskKind::kTask || !task->Claim()) return false;
+  if (!task || !task->one_cpu || task->kind() != task::TaskKind::kTask) return false;
+  if ((task->is_pinned() && task->pinned() != options_.self) || !task->Claim()) return false;
   RunHere(task, run->executor);
   return true;
 }
@@ -137,25 +141,37 @@ object::ErrorPtr TaskPlane::FailureToStore(const TaskRecord& record) const {
 
 void TaskPlane::Finish(TaskPtr task, RunContext& run, RunResult&& result) {
   TaskRecord& record = *task;
-  Counters::Add(record.kind == task::TaskKind::kTask ? parts_.counters.tasks_executed
+  Counters::Add(record.kind() == task::TaskKind::kTask ? parts_.counters.tasks_executed
                                                      : parts_.counters.actor_tasks_executed);
-  const wire::Lease lease = record.kind == task::TaskKind::kTask ? std::exchange(record.lease, {}) : wire::Lease{};
-  if (record.Owned(options_.self)) {
+  wire::Lease lease;
+  if (record.kind() == task::TaskKind::kTask && record.lease_id() != 0) lease = std::exchange(record.extra()->lease, {});
+  if (record.owned()) {
     if (lease.id != 0) ReturnLease(lease);
     if (result.ok && result.live != nullptr) CheckFits(record, result);
     Complete(task, OutcomeOf(result), nullptr, options_.self, result.error, &result);
     return;
   }
+  const ObjectId id = record.result();
+  if (result.ok && (result.ops == nullptr || (result.live == nullptr && result.plain_size <= kPlainInTaskOk)) &&
+      run.unconfirmed.empty()) {
+    record.phase.store(Phase::kDone, std::memory_order_release);
+    foreign_.Remove(record, id);
+    if (lease.id != 0) ReturnLease(lease);
+    LetGoOfCall(record);
+    SendOk(record, result);
+    return;
+  }
   Delayed done;
-  done.owner = record.result.owner;
-  done.message.result = record.result;
+  done.owner = id.owner;
+  done.message.result = id;
   done.message.outcome = OutcomeOf(result);
   done.message.attempt = record.attempt;
+  done.message.started_before = record.credit_returned;
   if (result.ok && result.ops != nullptr) {
     try {
       if (result.live != nullptr) {
         done.message.value =
-            parts_.objects.DescribeResult(record.result, *result.ops, result.live.get(), &done.contained);
+            parts_.objects.DescribeResult(id, *result.ops, result.live.get(), &done.contained);
       } else {
         done.message.value.type_hash = result.ops->hash;
         done.message.value.format = static_cast<std::uint8_t>(result.ops->format);
@@ -173,14 +189,10 @@ void TaskPlane::Finish(TaskPtr task, RunContext& run, RunResult&& result) {
     done.message.error = object::ToWire(*result.error);
   }
   record.phase.store(Phase::kDone, std::memory_order_release);
-  {
-    std::lock_guard lock(foreign_mutex_);
-    foreign_.erase(record.result);
-  }
+  foreign_.Remove(record, id);
   if (lease.id != 0) ReturnLease(lease);
   // The arguments' holds go before the outcome does: refs that nobody kept are then dropped, and need no confirmation.
-  record.arguments.clear();
-  record.carried.clear();
+  LetGoOfCall(record);
   result.live.reset();
   std::erase_if(run.unconfirmed, [](const Handle& ref) { return ObjectPlane::IsConfirmed(*object::StateOf(ref)); });
   done.unconfirmed = std::move(run.unconfirmed);
@@ -194,6 +206,39 @@ void TaskPlane::Finish(TaskPtr task, RunContext& run, RunResult&& result) {
     any_delayed_.store(true, std::memory_order_release);
   }
   BorrowWasConfirmed();  // it may have been while we looked
+}
+
+void TaskPlane::SendOk(const TaskRecord& record, const RunResult& result) {
+  struct {
+    wire::TaskOk head;
+    std::byte value[kPlainInTaskOk];
+  } message;
+  const ObjectId id = record.result();
+  message.head = {};
+  message.head.slot = id.slot;
+  message.head.generation = id.generation;
+  message.head.attempt = record.attempt;
+  message.head.started_before = record.credit_returned;
+  std::size_t size = sizeof(message.head);
+  if (result.ops != nullptr) {
+    message.head.format = static_cast<std::uint8_t>(result.ops->format);
+    message.head.type_hash = result.ops->hash;
+    message.head.size = result.plain_size;
+    std::memcpy(message.value, result.plain, result.plain_size);
+    size += result.plain_size;
+  }
+  parts_.router.StampHeader(message.head);
+  parts_.router.SendBytes(id.owner, {reinterpret_cast<const std::byte*>(&message), size});
+}
+
+void TaskPlane::RunningTaskWaits() {
+  for (RunContext* run = RunContext::Current(); run != nullptr; run = run->outer) {
+    TaskRecord& task = *run->task;
+    if (task.owned() || !task.is_pinned() || !task.one_cpu || task.kind() != task::TaskKind::kTask) continue;
+    if (task.credit_returned) continue;
+    task.credit_returned = true;
+    parts_.router.Send(task.owner(), wire::TaskStarted{1});
+  }
 }
 
 void TaskPlane::SendDone(Delayed&& done) {

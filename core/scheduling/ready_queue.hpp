@@ -82,7 +82,7 @@ class ReadyQueue {
     constexpr std::size_t kLook = 256;
     std::size_t looked = 0;
     for (auto it = list.begin(); it != list.end() && taken.size() < count && looked < kLook; ++looked) {
-      if ((*it)->pinned.valid()) {
+      if ((*it)->is_pinned()) {
         ++it;
         continue;
       }

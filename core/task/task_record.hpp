@@ -1,13 +1,17 @@
 #pragma once
 // A task, an actor's creation or an actor's call: at its owner from submission to result, and at the rank that runs it.
+//
+// There may be ten million of them, so a plain task with no arguments takes 56 bytes: what only some have lies in a
+// part that only those have (ActorPart, TaskExtra), and what all tasks of one Task(f) share in their TaskClass. A
+// record is followed by its parts and by its bytes, in one block of base/slab.hpp.
 
 #include <manta/detail/core_api.hpp>
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <mutex>
+#include <new>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +19,7 @@
 #include "core/base/ids.hpp"
 #include "core/base/ref.hpp"
 #include "core/object/object_state.hpp"
+#include "core/task/task_class.hpp"
 #include "core/wire/messages.hpp"
 
 namespace manta::task {
@@ -27,7 +32,7 @@ using wire::TaskKind;
 /// records that have moved on.
 enum class Phase : std::uint8_t { kWaiting, kQueued, kRunning, kOut, kDone };
 
-struct TaskRecord;
+class TaskRecord;
 using TaskPtr = base::Ref<TaskRecord>;
 
 /// What the driver, a thread, or a running task is as a submitter: the place in the tree of submissions from which
@@ -40,73 +45,162 @@ struct Submitter {
 
 /// One outcome of a run.
 struct RunResult {
+  static constexpr std::size_t kPlainBytes = 32;
   bool ok = false;
   bool retry = false;  // it threw what its matcher asks to retry
+  bool actor_exits = false;  // the method called ExitActor
+  std::uint8_t plain_size = 0;
   object::ErrorPtr error;
   const object::TypeOps* ops = nullptr;
-  std::shared_ptr<const void> live;                   // an object, or
-  std::byte plain[object::ObjectState::kSmallBytes];  // `plain_size` bytes of plain data
-  std::size_t plain_size = 0;
-  std::shared_ptr<void> actor;  // of a creation
-  bool actor_exits = false;     // the method called ExitActor
+  std::shared_ptr<const void> live;            // an object, or
+  alignas(16) std::byte plain[kPlainBytes];    // `plain_size` bytes of plain data
+  std::shared_ptr<void> actor;                 // of a creation
 };
 
-struct TaskRecord : base::Counted {
-  // Fixed after submission or arrival.
-  TaskKind kind = TaskKind::kTask;
-  ObjectId result;             // names the task too
-  object::Handle result_hold;  // owner: keeps the result's record until the task is done
-  detail::Thunk thunk = nullptr;
-  const void* function = nullptr;
-  detail::SmallBytes bytes;
+/// Of tasks with refs, names, or another shape than one CPU or none.
+struct TaskExtra {
   std::vector<detail::ArgumentRef> arguments;
   std::vector<object::Handle> carried;
-  std::string name;  // "" : the function's
-  Amount cpus = Amount::Whole(1);
+  std::string name;  // "": the function's
+  Amount cpus;
   wire::Shape shape;
-  bool one_cpu = true;    // exactly one CPU and nothing else: no lease is needed
-  bool zero_cpu = false;  // nothing at all: runs in a lane
-  Rank pinned;            // invalid: anywhere
-  detail::ExceptionMatcher retry_matcher = nullptr;
-  std::uint64_t seed = 0;
-  std::uint64_t submitter = 0;  // Submitter::id
-  std::uint64_t parent = 0;     // run_id of the task that submitted it; 0: none
-  // actors
-  object::Handle actor;  // of a call or creation, at the owner
-  ObjectId actor_id;
+  wire::Lease lease;                     // of the run
+  std::atomic<std::int32_t> pending{0};  // arguments not ready yet, plus one while they are being looked at; acq_rel
+  detail::SmallBytes bytes;              // where they don't fit behind the record
+  // of a creation
   int max_concurrency = 1;
   std::uint32_t incarnation = 0;
   std::string actor_name;
-  bool ordered = false;             // a call that has entered its stream's order
-  object::ErrorPtr argument_error;  // a call that leaves its stream failed; written before it settles
-  std::string refused;              // a call that came to a dead actor: why
+};
 
-  // Changing.
-  std::atomic<Phase> phase{Phase::kWaiting};  // acq_rel on every change: what the former holder wrote is seen
-  std::atomic<bool> cancelled{false};         // release; read by the running task (acquire)
-  std::atomic<bool> reported{false};          // an actor call whose end was told already, by a kill (acq_rel)
-  std::atomic<std::int32_t> pending{0};  // arguments not ready yet, plus one while they are being looked at; acq_rel
-  int retries_left = 0;                  // owner, between runs
-  std::uint32_t attempt = 0;             // owner between runs; the runner
-  Rank out_rank;                         // owner; where kOut
-  wire::Lease lease;                     // of the run
-  std::uint64_t run_id = 0;              // set when it runs; unique in this process
+/// Of actor calls.
+struct ActorPart {
+  object::Handle actor;  // at the owner
+  ObjectId actor_id;
+  std::atomic<bool> reported{false};  // its end was told already, by a kill (acq_rel)
+  std::uint64_t submitter = 0;        // Submitter::id
+  object::ErrorPtr argument_error;    // of a call that leaves its stream failed; written before it settles
+  std::unique_ptr<std::string> refused;  // it came to a dead actor: why; guarded by the actor's mutex
+};
 
-  // What the running task waits for in Get or Wait, so that Cancel can end that.
-  std::mutex wait_mutex;
-  void (*wake)(void*) = nullptr;  // guarded by wait_mutex
-  void* waiting = nullptr;        // guarded by wait_mutex
-  void WakeFromWait() {
-    std::lock_guard lock(wait_mutex);
-    if (wake != nullptr) wake(waiting);
+class TaskRecord final : public base::Counted {
+ public:
+  struct Layout {
+    TaskKind kind = TaskKind::kTask;
+    std::size_t bytes = 0;
+    bool extra = false;
+  };
+  /// One of this rank, whose result `result` is; or another rank's. Its bytes are not set.
+  static TaskPtr MakeOwned(const Layout& layout, object::Handle result);
+  static TaskPtr MakeForeign(const Layout& layout, const ObjectId& result);
+  void operator delete(TaskRecord* record, std::destroying_delete_t);
+
+  ~TaskRecord();
+
+  // ---- fixed after submission or arrival ----
+  TaskKind kind() const { return kind_; }
+  bool owned() const { return owned_; }
+  /// To rank pinned(), or where the task is another rank's: to this one.
+  bool is_pinned() const { return pinned_; }
+  /// The result's id: names the task. The owner's record loses it when the task is done (ResetResult).
+  ObjectId result() const;
+  Rank owner() const { return owned_ ? Rank() : Rank(rank_); }
+  Rank pinned() const { return pinned_ && owned_ ? Rank(rank_) : Rank(); }
+  void Pin(Rank rank) {
+    pinned_ = true;
+    if (owned_) rank_ = rank.value;
   }
+  const TaskClass& task_class() const { return TaskClassAt(class_index_); }
+  void SetClass(const TaskClass& task_class) { class_index_ = task_class.index; }
+  std::span<std::byte> bytes();
 
-  bool Owned(Rank self) const { return result.owner == self; }
+  TaskExtra* extra() const { return has_extra_ ? *ExtraSlot() : nullptr; }
+  ActorPart& actor() const { return *ActorSlot(); }
+  std::span<detail::ArgumentRef> arguments() const {
+    return has_extra_ ? std::span<detail::ArgumentRef>((*ExtraSlot())->arguments) : std::span<detail::ArgumentRef>();
+  }
+  const std::string& name() const;
+  Amount cpus() const;
+  std::uint64_t lease_id() const { return has_extra_ ? (*ExtraSlot())->lease.id : 0; }
+  /// What it takes of this process's memory, roughly.
+  std::size_t memory_bytes() const { return block_bytes() + sizeof(object::ObjectState); }
+
+  /// The owner's hold on the result, until it is done; touched by whoever completes the task.
+  object::ObjectState* result_object() const { return owned_ ? result_.object : nullptr; }
+  /// At the end: gives the hold back.
+  void ResetResult();
+
   /// kQueued -> kRunning; false when it was cancelled, claimed or moved.
   bool Claim() {
     Phase expected = Phase::kQueued;
     return phase.compare_exchange_strong(expected, Phase::kRunning, std::memory_order_acq_rel);
   }
+
+ private:
+  TaskRecord(const Layout& layout, bool owned);
+  static TaskRecord* Allocate(const Layout& layout, bool owned);
+  std::byte* Tail() const { return reinterpret_cast<std::byte*>(const_cast<TaskRecord*>(this) + 1); }
+  ActorPart* ActorSlot() const { return reinterpret_cast<ActorPart*>(Tail()); }
+  TaskExtra** ExtraSlot() const {
+    return reinterpret_cast<TaskExtra**>(Tail() + (kind_ == TaskKind::kActorCall ? sizeof(ActorPart) : 0));
+  }
+  std::size_t head_bytes() const {
+    return (kind_ == TaskKind::kActorCall ? sizeof(ActorPart) : 0) + (has_extra_ ? sizeof(TaskExtra*) : 0);
+  }
+  std::size_t block_bytes() const;
+
+  static constexpr std::size_t kMaxInside = 4096;  // more bytes lie in TaskExtra
+
+  // In the order that packs them; Counted's count comes first.
+  TaskKind kind_ : 2;
+
+ public:
+  bool one_cpu : 1;   // exactly one CPU and nothing else: no lease is needed
+  bool zero_cpu : 1;  // nothing at all: runs in a lane
+  bool ordered : 1;   // a call that has entered its stream's order
+
+ private:
+  bool pinned_ : 1;
+  bool owned_ : 1;
+  bool has_extra_ : 1;
+
+ public:
+  std::atomic<Phase> phase{Phase::kWaiting};  // acq_rel on every change: what the former holder wrote is seen
+  std::atomic<bool> cancelled{false};         // release; read by the running task (acquire)
+  std::uint16_t attempt = 0;                  // owner between runs; the runner
+  std::uint16_t retries_left = 0;             // owner, between runs
+
+ private:
+  std::uint16_t bytes_ : 14;
+
+ public:
+  bool credit_returned : 1;  // another rank's: its owner was told that it has started; the runner only
+  bool counts_unstarted : 1;  // ours: BackPressure counts it as not begun; whoever claims it
+  /// Whether it was set; it no longer is.
+  bool TakeCountsUnstarted() {
+    const bool was = counts_unstarted;
+    counts_unstarted = false;
+    return was;
+  }
+
+ public:
+  TaskRecord* queue_next = nullptr;  // of the queue that holds it, under that queue's lock
+  std::uint64_t seed = 0;
+  std::uint32_t parent = 0;  // run_id of the task that submitted it; 0: none
+  /// kRunning: the run's id if it has children, for Cancel. kOut: the rank it was sent to. Relaxed: a cancel that reads
+  /// the word of the phase before sends a message that nobody heeds, or finds no children.
+  std::atomic<std::uint32_t> where{0};
+
+ private:
+  union {
+    object::ObjectState* object;  // a counted hold; owned records
+    struct {
+      std::uint32_t slot, generation;
+    } id;
+  } result_;
+  std::int32_t rank_ = -1;  // owned: pinned to; else: the owner
+  std::uint32_t class_index_ = 0;
 };
+static_assert(sizeof(TaskRecord) == 56);
 
 }  // namespace manta::task

@@ -15,7 +15,7 @@ namespace manta::wire {
 
 enum class Kind : std::uint16_t {
   // tasks
-  kTaskPush = 1, kTaskDone, kTaskCancel, kWorkRequest, kNoWork, kHandBack, kHungry, kBacklog, kWorkHint,
+  kTaskPush = 1, kTaskDone, kTaskOk, kTaskClassNotice, kTaskStarted, kTaskCancel, kWorkRequest, kNoWork, kHandBack, kHungry, kBacklog, kWorkHint,
   // objects
   kObjectQuery = 32, kObjectReady, kBorrowVia, kBorrowConfirmed, kBorrowDrop, kTransitDone, kCopyNotice, kEvict, kFreeBlock,
   kFetchRequest, kFetchData,
@@ -151,45 +151,75 @@ struct WireArgument {
   template <class V>
   void Fields(V& v) { v(param); v(element); v(id); v(value); }
 };
-struct TaskPush {
+/// A task on its way to where it runs begins with this, so that one with few arguments is one cell of a ring. Then come,
+/// each only where there is one: the actor of a call (ObjectId); the length of what is encoded by TaskPushMore (32
+/// bits) and that; the task's bytes, to the end.
+struct TaskPushHead {
   static constexpr Kind kKind = Kind::kTaskPush;
-  ObjectId result;  // its owner is the sender
-  TaskKind kind = TaskKind::kTask;
-  std::uint8_t pinned = 0;  // stays on this rank
-  std::uint32_t attempt = 0;
-  std::uint64_t thunk = 0;
-  std::uint64_t function = 0;
+  enum Flag : std::uint8_t { kOneCpu = 4, kZeroCpu = 8, kPinned = 16, kMore = 32 };  // and TaskKind below them
+  Header header;
+  std::uint32_t slot = 0, generation = 0;  // of the result, whose owner is the sender
+  std::uint32_t task_class = 0;            // by the sender's number, see TaskClassNotice
+  std::uint8_t flags = 0;
+  std::uint8_t reserved = 0;
+  std::uint16_t attempt = 0;
   std::uint64_t seed = 0;
-  std::uint64_t retry_matcher = 0;
+
+  TaskKind kind() const { return static_cast<TaskKind>(flags & 3); }
+};
+static_assert(sizeof(TaskPushHead) == 32);
+struct TaskPushMore {
+  std::string name;
   std::int64_t cpus = 0;
   Lease lease;
-  std::string name;
-  std::vector<std::byte> bytes;
   std::vector<WireArgument> arguments;
   std::vector<ObjectId> carried;
   // actors
-  ObjectId actor;
   std::int32_t max_concurrency = 1;
   std::uint32_t incarnation = 0;
   std::string actor_name;
   template <class V>
   void Fields(V& v) {
-    v(result); v(kind); v(pinned); v(attempt); v(thunk); v(function); v(seed); v(retry_matcher); v(cpus); v(lease);
-    v(name); v(bytes); v(arguments); v(carried); v(actor);
-    if (kind == TaskKind::kActorCreation) { v(max_concurrency); v(incarnation); v(actor_name); }
+    v(name); v(cpus); v(lease); v(arguments); v(carried); v(max_concurrency); v(incarnation); v(actor_name);
   }
 };
+/// What the tasks of one class share; comes before the first of them. Code as (module, offset).
+struct TaskClassNotice {
+  static constexpr Kind kKind = Kind::kTaskClassNotice;
+  std::uint32_t index = 0;
+  std::uint64_t thunk = 0, function = 0, retry_matcher = 0;
+  std::uint64_t callable[2] = {0, 0};
+  std::uint8_t callable_is_code = 0;
+  template <class V>
+  void Fields(V& v) { v(index); v(thunk); v(function); v(retry_matcher); v(callable); v(callable_is_code); }
+};
+/// The usual end of a task: its value is nothing, or few bytes of plain data that follow.
+struct TaskOk {
+  static constexpr Kind kKind = Kind::kTaskOk;
+  Header header;
+  std::uint32_t slot = 0, generation = 0;
+  std::uint16_t attempt = 0;
+  std::uint8_t format = 0;  // 0: nothing
+  std::uint8_t size = 0;
+  std::uint8_t started_before = 0;  // the task's credit went back by a TaskStarted
+  std::uint8_t reserved[3] = {};
+  std::uint64_t type_hash = 0;
+};
+static_assert(sizeof(TaskOk) == 32);
 enum class Outcome : std::uint8_t { kOk, kFailed, kRetry, kCancelled };
 struct TaskDone {
   static constexpr Kind kKind = Kind::kTaskDone;
   ObjectId result;
   Outcome outcome = Outcome::kOk;
-  std::uint32_t attempt = 0;
+  std::uint16_t attempt = 0;
+  std::uint8_t started_before = 0;  // as in TaskOk
   ValueDescriptor value;
   std::optional<WireError> error;
   template <class V>
-  void Fields(V& v) { v(result); v(outcome); v(attempt); v(value); v(error); }
+  void Fields(V& v) { v(result); v(outcome); v(attempt); v(started_before); v(value); v(error); }
 };
+/// So many of the receiver's tasks wait for something here: others may come in their place.
+MANTA_WIRE_ONE(TaskStarted, std::uint32_t, count);
 MANTA_WIRE_ONE(TaskCancel, ObjectId, result);
 MANTA_WIRE_ONE(WorkRequest, std::uint32_t, want);
 MANTA_WIRE_NONE(NoWork);

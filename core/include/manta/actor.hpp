@@ -31,7 +31,7 @@ struct MethodThunk {
   static void Run(Invocation& invocation) {
     const auto bytes = invocation.bytes();
     ReadArchive archive(bytes.data(), bytes.size());
-    typename CallableCodec<F>::Holder method(archive);
+    typename CallableCodec<F>::Holder method(archive, invocation.callable());
     Call(invocation, archive, method, std::index_sequence_for<P...>{});
   }
 
@@ -63,7 +63,7 @@ struct ActorThunk {
   static void Run(Invocation& invocation) {
     const auto bytes = invocation.bytes();
     ReadArchive archive(bytes.data(), bytes.size());
-    typename CallableCodec<F>::Holder factory(archive);
+    typename CallableCodec<F>::Holder factory(archive, invocation.callable());
     Call(invocation, archive, factory, std::index_sequence_for<P...>{});
   }
 
@@ -127,7 +127,6 @@ Handle CreateChecked(const ActorOptions& options, const F& factory, TypeList<P..
       if constexpr (arguments_ok) {
         CallSpec call;
         call.thunk = &ActorThunk<F, P...>::Run;
-        call.function = NameAddress(factory);
         FillCall<P...>(call, factory, std::forward<A>(arguments)...);
         return CreateActor(options, std::move(call));
       }
@@ -169,7 +168,6 @@ class [[nodiscard]] ActorCallBuilder : public detail::OptionSetters<ActorCallBui
         if constexpr (arguments_ok) {
           detail::CallSpec call;
           call.thunk = &detail::MethodThunk<T, F, R, P...>::Run;
-          call.function = detail::NameAddress(method_);
           detail::FillCall<P...>(call, method_, std::forward<A>(arguments)...);
           return detail::RefOf<R>(detail::SubmitActorCall(actor_, this->options_, std::move(call)));
         }

@@ -67,6 +67,12 @@ struct Config {
   /// "auto" (ranks place small tasks themselves; the default) or "central" (rank 0 places every task in order of
   /// submission: slower, and the same each time).
   std::optional<std::string> scheduler = {};
+  /// How many unstarted one-CPU tasks a rank may have at another rank that they are bound to (SetRank); the rest wait
+  /// at home. Default 4096.
+  std::optional<int> credits = {};
+  /// A bound on the memory of tasks that a rank has submitted and that have not begun: above it Remote waits. Default
+  /// 0: none.
+  std::optional<std::uint64_t> queue_bytes = {};
   /// The job's seed: Context().Seed() of each task follows from it and from the task's place. Default 0.
   std::optional<std::uint64_t> seed = {};
   /// After so long without progress, who waits for what is printed. Default 0: never.

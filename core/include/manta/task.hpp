@@ -29,7 +29,7 @@ struct TaskThunk {
   static void Run(Invocation& invocation) {
     const auto bytes = invocation.bytes();
     ReadArchive archive(bytes.data(), bytes.size());
-    typename CallableCodec<F>::Holder callable(archive);
+    typename CallableCodec<F>::Holder callable(archive, invocation.callable());
     Call(invocation, archive, callable, std::index_sequence_for<P...>{});
   }
 
@@ -52,6 +52,8 @@ struct TaskThunk {
 template <class... P, class F, class... A>
 void FillCall(CallSpec& call, const F& callable, A&&... arguments) {
   std::tuple<Outgoing<P, A>...> outgoing{Outgoing<P, A>(std::forward<A>(arguments))...};
+  call.callable = CallableCodec<F>::Words(callable);
+  call.function = NameAddress(call.callable);
   std::size_t size = CallableCodec<F>::Measure(callable);
   std::apply(
       [&](auto&... one) {
@@ -106,7 +108,6 @@ RefOf<R> SubmitChecked(const TaskOptions& options, const F& callable, TypeList<P
       if constexpr (arguments_ok) {
         CallSpec call;
         call.thunk = &TaskThunk<F, R, P...>::Run;
-        call.function = NameAddress(callable);
         FillCall<P...>(call, callable, std::forward<A>(arguments)...);
         return RefOf<R>(SubmitTask(options, std::move(call)));
       }

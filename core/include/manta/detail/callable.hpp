@@ -70,8 +70,9 @@ struct CallableCodec {  // closures and functors
     if constexpr (std::is_empty_v<F>) return;
     else WriteItem(archive, f);
   }
+  static CodeWords Words(const F&) { return {}; }
   struct Holder {
-    explicit Holder(ReadArchive& archive) {
+    Holder(ReadArchive& archive, const CodeWords&) {
       if constexpr (kPlain) {
         if constexpr (!std::is_empty_v<F>) archive.Bytes(bytes, sizeof(F));
       } else {
@@ -87,21 +88,16 @@ struct CallableCodec {  // closures and functors
   };
 };
 
+/// Functions and member functions travel as CallSpec::callable, and take no bytes.
 template <class F>
   requires(std::is_pointer_v<F> && std::is_function_v<std::remove_pointer_t<F>>)
 struct CallableCodec<F> {
   static constexpr bool kAccepted = true;
-  static std::size_t Measure(const F&) { return sizeof(std::uint64_t); }
-  static void Write(WriteArchive& archive, const F& f) {
-    const std::uint64_t code = EncodeCode(reinterpret_cast<const void*>(f));
-    archive.Bytes(&code, sizeof(code));
-  }
+  static std::size_t Measure(const F&) { return 0; }
+  static void Write(WriteArchive&, const F&) {}
+  static CodeWords Words(const F& f) { return {{reinterpret_cast<std::uint64_t>(f), 0}, true}; }
   struct Holder {
-    explicit Holder(ReadArchive& archive) {
-      std::uint64_t code = 0;
-      archive.Bytes(&code, sizeof(code));
-      function = reinterpret_cast<F>(const_cast<void*>(DecodeCode(code)));
-    }
+    Holder(ReadArchive&, const CodeWords& code) : function(reinterpret_cast<F>(code.words[0])) {}
     F get() { return function; }
     F function;
   };
@@ -115,44 +111,28 @@ template <class F>
 struct CallableCodec<F> {
   static constexpr bool kAccepted = true;
   static_assert(sizeof(F) == 2 * sizeof(std::uint64_t), "manta: member pointers of the Itanium C++ ABI are two words");
-  static bool IsVirtual(const std::uint64_t (&words)[2]) {
+  static std::size_t Measure(const F&) { return 0; }
+  static void Write(WriteArchive&, const F&) {}
+  static CodeWords Words(const F& f) {
+    CodeWords code;
+    std::memcpy(code.words, &f, sizeof(f));
 #if defined(__aarch64__)
-    return (words[1] & 1) != 0;
+    code.is_code = (code.words[1] & 1) == 0;
 #else
-    return (words[0] & 1) != 0;
+    code.is_code = (code.words[0] & 1) == 0;
 #endif
-  }
-  static std::size_t Measure(const F&) { return sizeof(F); }
-  static void Write(WriteArchive& archive, const F& f) {
-    std::uint64_t words[2];
-    std::memcpy(words, &f, sizeof(f));
-    if (!IsVirtual(words)) words[0] = EncodeCode(reinterpret_cast<const void*>(words[0]));
-    archive.Bytes(words, sizeof(words));
+    return code;
   }
   struct Holder {
-    explicit Holder(ReadArchive& archive) {
-      std::uint64_t words[2];
-      archive.Bytes(words, sizeof(words));
-      if (!IsVirtual(words)) words[0] = reinterpret_cast<std::uint64_t>(DecodeCode(words[0]));
-      std::memcpy(&function, words, sizeof(function));
-    }
+    Holder(ReadArchive&, const CodeWords& code) { std::memcpy(&function, code.words, sizeof(function)); }
     F get() { return function; }
     F function;
   };
 };
 
 /// The address that names a callable in errors; null where only its type has a name.
-template <class F>
-const void* NameAddress(const F& f) {
-  if constexpr (std::is_pointer_v<F>) {
-    return reinterpret_cast<const void*>(f);
-  } else if constexpr (std::is_member_function_pointer_v<F>) {
-    std::uint64_t words[2];
-    std::memcpy(words, &f, sizeof(f));
-    return CallableCodec<F>::IsVirtual(words) ? nullptr : reinterpret_cast<const void*>(words[0]);
-  } else {
-    return nullptr;
-  }
+inline const void* NameAddress(const CodeWords& code) {
+  return code.is_code ? reinterpret_cast<const void*>(code.words[0]) : nullptr;
 }
 
 }  // namespace manta::detail

@@ -71,18 +71,23 @@ struct ArgumentRef {
   Handle object;
 };
 
+/// A function or member function as the bits of its pointer. Word 0 is a code address, which differs from process to
+/// process and is translated on its way unless it is an offset into a vtable (is_code false), or there is none.
+struct CodeWords {
+  std::uint64_t words[2] = {0, 0};
+  bool is_code = false;
+  bool operator==(const CodeWords&) const = default;
+};
+
 /// One call, ready to be run here or elsewhere.
 struct CallSpec {
   Thunk thunk = nullptr;
   const void* function = nullptr;       // for its name in errors; null: the thunk's
-  SmallBytes bytes;                     // what is called, then the arguments that travel by value
+  CodeWords callable;                   // what is called, where that is a pointer
+  SmallBytes bytes;                     // what is called, where that is an object; then the arguments that travel by value
   std::vector<ArgumentRef> arguments;   // by param, then element
   std::vector<Handle> carried;          // refs inside `bytes`, in order
 };
-
-/// A code address as (module, offset) in one word: the same function in every process of the job.
-std::uint64_t EncodeCode(const void* address);
-const void* DecodeCode(std::uint64_t code);
 
 Handle SubmitTask(const TaskOptions& options, CallSpec&& call);
 Handle SubmitActorCall(const Handle& actor, const TaskOptions& options, CallSpec&& call);
@@ -128,6 +133,8 @@ class CompletionQueue {
 class Invocation {
  public:
   virtual std::span<const std::byte> bytes() const = 0;
+  /// CallSpec::callable, as it is in this process.
+  virtual const CodeWords& callable() const = 0;
   /// The actor's instance; null in a task.
   virtual void* self() const = 0;
   /// The refs given for parameter `param`: none (it travels by value), one, or one an element.

@@ -28,6 +28,13 @@ class Handle {
   ~Handle() { Reset(); }
 
   CountedRecord* get() const { return record_; }
+  /// Gives the hold to the caller, who Adopts it again some time.
+  CountedRecord* Release() && { return std::exchange(record_, nullptr); }
+  static Handle Adopt(CountedRecord* record) {
+    Handle handle;
+    handle.record_ = record;
+    return handle;
+  }
   explicit operator bool() const { return record_ != nullptr; }
   void Reset() noexcept {
     // acq_rel: what other holders did with the record happens before its end.

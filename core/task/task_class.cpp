@@ -1,0 +1,96 @@
+#include "core/task/task_class.hpp"
+
+#include <deque>
+#include <mutex>
+#include <unordered_map>
+
+#include "core/base/check.hpp"
+#include "core/base/ids.hpp"
+#include "core/task/code_address.hpp"
+
+namespace manta::task {
+namespace {
+
+constexpr std::uint32_t kChunkBits = 10;
+constexpr std::uint32_t kChunks = 1024;
+
+struct Table {
+  std::mutex mutex;
+  std::unordered_multimap<std::size_t, const TaskClass*> by_hash;  // guarded by mutex
+  std::uint32_t count = 0;                                         // guarded by mutex
+  // Written once each under the mutex (release), read by any thread (acquire).
+  std::atomic<TaskClass*> chunks[kChunks]{};
+};
+Table& TheTable() {
+  static auto* table = new Table();  // records name classes until the process ends
+  return *table;
+}
+
+std::size_t HashOf(const TaskClassKey& one) {
+  return base::MixHash(reinterpret_cast<std::uintptr_t>(one.thunk), one.callable.words[0],
+                       reinterpret_cast<std::uintptr_t>(one.retry_matcher) ^ one.callable.words[1]);
+}
+
+const TaskClass& InternShared(const TaskClassKey& key, std::size_t hash) {
+  Table& table = TheTable();
+  std::lock_guard lock(table.mutex);
+  const auto [first, last] = table.by_hash.equal_range(hash);
+  for (auto it = first; it != last; ++it)
+    if (static_cast<const TaskClassKey&>(*it->second) == key) return *it->second;
+  MANTA_EXPECT(table.count < (kChunks << kChunkBits), "this program makes tasks of more than a million kinds");
+  TaskClass* chunk = table.chunks[table.count >> kChunkBits].load(std::memory_order_relaxed);
+  if (chunk == nullptr) {
+    chunk = new TaskClass[1u << kChunkBits];
+    table.chunks[table.count >> kChunkBits].store(chunk, std::memory_order_release);
+  }
+  TaskClass& made = chunk[table.count & ((1u << kChunkBits) - 1)];
+  static_cast<TaskClassKey&>(made) = key;
+  made.index = table.count++;
+  table.by_hash.emplace(hash, &made);
+  return made;
+}
+
+}  // namespace
+
+wire::TaskClassNotice TaskClass::ToWire() const {
+  auto code = [](auto address) {
+    return address == nullptr ? 0 : EncodeCode(reinterpret_cast<const void*>(address));
+  };
+  wire::TaskClassNotice notice;
+  notice.index = index;
+  notice.thunk = code(thunk);
+  notice.function = code(function);
+  notice.retry_matcher = code(retry_matcher);
+  notice.callable_is_code = callable.is_code;
+  notice.callable[0] = callable.is_code ? EncodeCode(reinterpret_cast<const void*>(callable.words[0])) : callable.words[0];
+  notice.callable[1] = callable.words[1];
+  return notice;
+}
+
+TaskClassKey TaskClass::FromWire(const wire::TaskClassNotice& notice) {
+  auto address = [](std::uint64_t code) { return code == 0 ? nullptr : const_cast<void*>(DecodeCode(code)); };
+  TaskClassKey key;
+  key.thunk = reinterpret_cast<detail::Thunk>(address(notice.thunk));
+  key.function = address(notice.function);
+  key.retry_matcher = reinterpret_cast<detail::ExceptionMatcher>(address(notice.retry_matcher));
+  key.callable.is_code = notice.callable_is_code != 0;
+  key.callable.words[0] = key.callable.is_code ? reinterpret_cast<std::uint64_t>(DecodeCode(notice.callable[0]))
+                                               : notice.callable[0];
+  key.callable.words[1] = notice.callable[1];
+  return key;
+}
+
+const TaskClass& InternTaskClass(const TaskClassKey& key) {
+  thread_local constinit const TaskClass* recent[64]{};
+  const std::size_t hash = HashOf(key);
+  const TaskClass*& slot = recent[hash % 64];
+  if (slot == nullptr || !(static_cast<const TaskClassKey&>(*slot) == key)) slot = &InternShared(key, hash);
+  return *slot;
+}
+
+const TaskClass& TaskClassAt(std::uint32_t index) {
+  // Acquire: the class was whole before its chunk, or before the message or queue that brought its number here.
+  return TheTable().chunks[index >> kChunkBits].load(std::memory_order_acquire)[index & ((1u << kChunkBits) - 1)];
+}
+
+}  // namespace manta::task
