@@ -121,7 +121,7 @@ Handle TaskPlane::Submit(TaskPtr task) {
   {
     ObjectState& object = *object::StateOf(result);
     std::lock_guard lock(object.Lock());
-    object.producer = new TaskPtr(task);
+    object.SetProducer(new TaskPtr(task));
   }
   submitted_.fetch_add(1, std::memory_order_relaxed);
   Counters::Add(parts_.counters.tasks_submitted);
@@ -132,7 +132,7 @@ Handle TaskPlane::Submit(TaskPtr task) {
   auto await = [&](const Handle& ref) {
     ObjectState& object = *object::StateOf(ref);
     if (object.done()) return;
-    if (!object.owned) parts_.objects.RequestValue(object);
+    if (!object.owned()) parts_.objects.RequestValue(object);
     awaited.push_back(&object);
   };
   for (const auto& argument : record.arguments) await(argument.object);
@@ -159,8 +159,8 @@ object::ErrorPtr TaskPlane::ArgumentError(const TaskRecord& record) const {
     ObjectState& object = *object::StateOf(ref);
     if (object.status.load(std::memory_order_acquire) != Status::kFailed) return nullptr;
     std::lock_guard lock(object.Lock());
-    object.error_was_read = true;
-    return object.error;
+    object.cold()->error_was_read = true;
+    return object.cold()->error;
   };
   for (const auto& argument : record.arguments)
     if (auto error = error_of(argument.object)) return error;
@@ -237,7 +237,7 @@ void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire:
   TaskPtr* producer = nullptr;
   {
     std::lock_guard lock(object.Lock());
-    producer = static_cast<TaskPtr*>(std::exchange(object.producer, nullptr));
+    producer = static_cast<TaskPtr*>(object.TakeProducer());
   }
   if (producer == nullptr) return;  // it had ended before: a late message
   delete producer;
@@ -305,19 +305,20 @@ TaskPtr TaskPlane::Replace(const TaskPtr& task) {
   if (!record.result_hold) return again;  // another rank's: only its outcome matters
   ObjectState& object = *object::StateOf(record.result_hold);
   std::lock_guard lock(object.Lock());
-  if (object.producer != nullptr) *static_cast<TaskPtr*>(object.producer) = again;
+  if (void* const producer = object.producer()) *static_cast<TaskPtr*>(producer) = again;
   return again;
 }
 
 // ---- cancelling ----
 TaskPtr TaskPlane::ProducerOf(ObjectState& object) {
   std::lock_guard lock(object.Lock());
-  return object.producer == nullptr ? TaskPtr() : *static_cast<TaskPtr*>(object.producer);
+  void* const producer = object.producer();
+  return producer == nullptr ? TaskPtr() : *static_cast<TaskPtr*>(producer);
 }
 
 void TaskPlane::Cancel(const Handle& result) {
   ObjectState& object = *object::StateOf(result);
-  if (!object.owned) {
+  if (!object.owned()) {
     if (!object.done()) {
       parts_.objects.Fail(object, object::MakeError(object::ErrorKind::kCancelled, "the task was cancelled"));
       parts_.router.Send(object.id.owner, wire::TaskCancel{object.id});

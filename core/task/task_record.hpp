@@ -40,12 +40,13 @@ struct Submitter {
 
 /// One outcome of a run.
 struct RunResult {
+  static constexpr std::size_t kPlainBytes = 32;
   bool ok = false;
   bool retry = false;  // it threw what its matcher asks to retry
   object::ErrorPtr error;
   const object::TypeOps* ops = nullptr;
-  std::shared_ptr<const void> live;                   // an object, or
-  std::byte plain[object::ObjectState::kSmallBytes];  // `plain_size` bytes of plain data
+  std::shared_ptr<const void> live;  // an object, or
+  std::byte plain[kPlainBytes];      // `plain_size` bytes of plain data
   std::size_t plain_size = 0;
   std::shared_ptr<void> actor;  // of a creation
   bool actor_exits = false;     // the method called ExitActor
