@@ -1,5 +1,9 @@
 #pragma once
 // The records of all objects that a process knows: its own by slot, others' by id.
+//
+// Free records wait in lists of each thread, so that making and freeing an object takes no lock that another thread
+// takes; what a thread has too many of, or too few, goes to a shared list and back in batches (Bonwick and Adams,
+// "Magazines and Vmem", USENIX 2001).
 
 #include <atomic>
 #include <cstdint>
@@ -12,7 +16,7 @@
 
 namespace manta::object {
 
-/// Any thread. Records stay in place for the life of the process (see ObjectState).
+/// Any thread. Records stay in place for the life of the process (see ObjectState), and so must the pool.
 class ObjectPool {
  public:
   ObjectPool() = default;
@@ -21,25 +25,29 @@ class ObjectPool {
 
   /// A fresh record owned by `self`, pending, with one hold in the returned handle.
   Handle MakeOwned(Rank self, std::uint32_t session, bool is_actor = false);
+  /// The same, ready with a value of at most kSmallBytes bytes.
+  Handle MakeReady(Rank self, std::uint32_t session, std::uint64_t type_hash, Format format, const void* bytes,
+                   std::size_t size);
   /// The record of an object of this rank, with a hold; empty when the slot is used by another or by none.
   Handle FindOwned(const ObjectId& id);
   /// The record of another rank's object, with a hold; made if it is not there.
   Handle FindOrMakeBorrowed(const ObjectId& id, std::uint32_t session, bool is_actor = false);
   Handle FindBorrowed(const ObjectId& id);
 
-  /// To be called under object.Lock(), when nothing keeps the record: gives it back. The value goes to `trash`, which
-  /// the caller destroys without the lock, for its destructors are the user's.
+  /// What is left of an object: its part with the value, which the caller destroys without a lock, for destructors are
+  /// the user's.
   struct Trash {
-    std::shared_ptr<const void> live;
-    std::shared_ptr<const std::byte[]> heap;
-    std::vector<Handle> contained;
-    ErrorPtr error;
-    std::unique_ptr<BorrowerSide> borrower_side;
+    std::unique_ptr<Cold> cold;
     std::uint32_t received = 0;  // refs to give back to the owner, also where the record stays as a cached copy
-    std::optional<wire::Location> location;
-    bool pinned = false;
   };
-  void Free(ObjectState& object, Trash& trash);
+  /// To be called under object.Lock(), when nothing keeps the record: empties it. Then, without the lock, Recycle.
+  void Clear(ObjectState& object, Trash& trash);
+  /// The record may be used again.
+  void Recycle(ObjectState& object);
+
+  /// The end of most objects. True when there is nothing more to do: the object of this session was small and known to
+  /// this process only, and is freed; or it is held again, or was freed by another thread. Not under its lock.
+  bool TryFreePlain(ObjectState& object, std::uint32_t session);
   /// Gives back another rank's object if nothing holds it, it is not cached, and its owner has confirmed what we
   /// received. Not under its lock.
   bool TryFreeBorrowed(ObjectState& object, const ObjectId& id, Trash& trash);
@@ -48,16 +56,32 @@ class ObjectPool {
   /// work.
   std::vector<Trash> EndSession();
 
-  std::uint64_t in_use() const { return in_use_.load(std::memory_order_relaxed); }
-  /// All records that are in use at the time; for shutdown and reports. `visit` gets a hold on each.
+  /// Exact when no thread makes or frees one meanwhile.
+  std::uint64_t in_use() const;
+  /// All records that are in use at the time; for shutdown and reports.
   std::vector<Handle> Snapshot();
 
  private:
-  static constexpr std::uint32_t kChunkBits = 12;
+  static constexpr std::uint32_t kChunkBits = 15;  // 2 MiB
   static constexpr std::uint32_t kChunk = 1u << kChunkBits;
-  static constexpr std::uint32_t kChunks = 1u << 18;
+  static constexpr std::uint32_t kChunks = 1u << 15;
+  static constexpr std::uint32_t kBatch = 64;  // a page of records
 
-  ObjectState* Take();
+  struct Cache;
+  struct CacheOwner;
+
+  /// Null for a thread whose thread_locals are gone.
+  Cache* CacheOfThisThread();
+  void Join(CacheOwner& owner);
+  void Leave(CacheOwner& owner);
+  ObjectState& Take();
+  ObjectState* TakeBatch();
+  ObjectState* MakeBatch();  // with free_mutex_: records that were never used
+  void GiveBatch(ObjectState* first, std::uint32_t count);
+  void Retire();
+  ObjectState& TakeOwned(Rank self, std::uint32_t session);
+  static Handle Publish(ObjectState& object, std::uint8_t flags);
+  static void Empty(ObjectState& object);
   ObjectState* At(std::uint32_t index) const;
 
   struct alignas(64) BorrowedShard {
@@ -68,12 +92,15 @@ class ObjectPool {
   static constexpr std::size_t kShards = 64;
   BorrowedShard borrowed_[kShards];
 
-  std::mutex free_mutex_;
-  std::vector<std::uint32_t> free_;  // guarded by free_mutex_
-  std::uint32_t made_ = 0;           // guarded by free_mutex_
-  // Written once each under free_mutex_ (release), read by any thread (acquire).
-  std::unique_ptr<std::atomic<ObjectState*>[]> chunks_ = std::make_unique<std::atomic<ObjectState*>[]>(kChunks);
-  std::atomic<std::uint64_t> in_use_{0};
+  mutable std::mutex free_mutex_;
+  ObjectState* free_batches_ = nullptr;  // guarded by free_mutex_
+  std::uint64_t taken_ = 0;              // records in use or in threads' lists; guarded by free_mutex_
+  std::vector<Cache*> caches_;           // guarded by free_mutex_
+  // Records below are made. Written under free_mutex_ (release), so that who reads it (acquire) finds them. On a line of
+  // its own: it is read for every id that comes in a message.
+  alignas(64) std::atomic<std::uint32_t> made_{0};
+  // Written once each under free_mutex_, before made_ covers them.
+  std::unique_ptr<ObjectState*[]> chunks_ = std::make_unique_for_overwrite<ObjectState*[]>(kChunks);
 };
 
 }  // namespace manta::object

@@ -1,31 +1,55 @@
 #include "core/object/object_state.hpp"
 
-#include <array>
+#include <new>
 
 namespace manta::object {
 
-std::mutex& ObjectState::Lock() const {
-  static std::array<std::mutex, 256> locks;
-  return locks[pool_index % locks.size()];
+static_assert(sizeof(ObjectLock) == 1);
+
+std::shared_ptr<std::byte[]> AlignedBytes(std::size_t size) {
+  auto* bytes = static_cast<std::byte*>(::operator new (size == 0 ? 1 : size, std::align_val_t{64}));
+  return {bytes, [](std::byte* p) { ::operator delete (p, std::align_val_t{64}); }};
+}
+
+void ObjectState::SetBytes(const void* from, std::size_t size) {
+  // A task that has not ended yet must find its own pointer: larger values of such objects lie elsewhere.
+  if (size <= kBeforeProducer || (size <= kSmallBytes && words_.pending.producer == nullptr)) {
+    if (size != 0) std::memcpy(words_.small, from, size);
+    shape_ = static_cast<std::uint8_t>((shape_ & kFormatBits) | kInside | size << kSizeShift);
+    return;
+  }
+  Cold& part = MakeCold();
+  std::byte* to = part.inside;
+  if (size > Cold::kInsideBytes) {
+    auto heap = AlignedBytes(size);
+    to = heap.get();
+    part.heap = std::move(heap);
+  }
+  std::memcpy(to, from, size);
+  part.data = to;
+  part.size = size;
 }
 
 bool ObjectState::AddWaiter(ObjectWaiter& waiter) {
+  if (done()) return false;
   std::lock_guard lock(Lock());
   if (done()) return false;
+  ObjectWaiter*& first = words_.pending.waiters;
   waiter.previous_ = nullptr;
-  waiter.next_ = waiters;
-  if (waiters != nullptr) waiters->previous_ = &waiter;
-  waiters = &waiter;
+  waiter.next_ = first;
+  if (first != nullptr) first->previous_ = &waiter;
+  first = &waiter;
   return true;
 }
 
 bool ObjectState::RemoveWaiter(ObjectWaiter& waiter) {
+  if (done()) return false;
   std::lock_guard lock(Lock());
   if (done()) return false;
   if (waiter.previous_ != nullptr)
     waiter.previous_->next_ = waiter.next_;
   else
-    waiters = waiter.next_;
+    words_.pending.waiters = waiter.next_;
   if (waiter.next_ != nullptr) waiter.next_->previous_ = waiter.previous_;
   return true;
 }

@@ -18,7 +18,7 @@ namespace {
 ActorAddress AddressOf(ObjectState& actor) {
   ActorAddress address;
   std::lock_guard lock(actor.Lock());
-  if (actor.data != nullptr && actor.size == sizeof(address)) std::memcpy(&address, actor.data, sizeof(address));
+  if (actor.bytes() != nullptr && actor.size() == sizeof(address)) std::memcpy(&address, actor.bytes(), sizeof(address));
   return address;
 }
 
@@ -36,7 +36,7 @@ Handle ActorPlane::Create(const detail::ActorOptions& options, detail::CallSpec&
   {
     ObjectState& object = *record.result_object();
     std::lock_guard lock(object.Lock());
-    object.is_actor = true;
+    object.MarkActor();
   }
   if (!options.name.empty()) {
     const NameAnswer answer = name_queries_.Ask([&](std::uint64_t token) {
@@ -196,7 +196,7 @@ void ActorPlane::ActorUnreferenced(const ObjectId& actor) {
 
 void ActorPlane::Kill(const Handle& actor, bool no_restart) {
   ObjectState& object = *object::StateOf(actor);
-  if (object.owned)
+  if (object.owned())
     KillOwned(object.id, no_restart);
   else
     parts_.router.Send(object.id.owner, wire::ActorKill{object.id, no_restart});
@@ -285,7 +285,7 @@ std::optional<Handle> ActorPlane::Find(const std::string& name) {
   if (!handle) return std::nullopt;
   ObjectState& object = *object::StateOf(handle);
   std::lock_guard lock(object.Lock());
-  object.is_actor = true;
+  object.MarkActor();
   return handle;
 }
 

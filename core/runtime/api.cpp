@@ -17,17 +17,13 @@ namespace manta {
 namespace detail {
 namespace {
 
+using object::Cold;
 using object::ObjectState;
 using object::StateOf;
 using object::Status;
+using runtime::DeadlineOf;
 using runtime::RankRuntime;
 using runtime::RunContext;
-
-std::int64_t DeadlineOf(std::int64_t timeout_ns) {
-  if (timeout_ns < 0) return -1;
-  const std::int64_t now = base::NowNanoseconds();
-  return timeout_ns > INT64_MAX - now ? -1 : now + timeout_ns;
-}
 
 /// The record behind a ref that may be used now.
 ObjectState& Usable(RankRuntime& runtime, const Handle& ref) {
@@ -42,7 +38,7 @@ ObjectState& Usable(RankRuntime& runtime, const Handle& ref) {
 void CheckNotOwnCall(RankRuntime& runtime, ObjectState& object) {
   for (RunContext* run = RunContext::Current(); run != nullptr; run = run->outer) {
     if (run->actor == nullptr || run->actor->max_concurrency > 1) continue;
-    const task::TaskPtr producer = object.owned ? runtime.tasks().ProducerOf(object) : task::TaskPtr();
+    const task::TaskPtr producer = object.owned() ? runtime.tasks().ProducerOf(object) : task::TaskPtr();
     MANTA_EXPECT(!producer || producer->kind() != wire::TaskKind::kActorCall ||
                      producer->actor().actor_id != run->actor->id,
                  "a method waits for a call to its own actor, which can't begin before it returns; call the method "
@@ -54,9 +50,8 @@ void WaitDone(RankRuntime& runtime, ObjectState& object, std::int64_t timeout_ns
   if (object.done()) return;
   CheckNotOwnCall(runtime, object);
   if (runtime.tasks().TryRunInPlace(object)) return;
-  if (!object.owned) runtime.objects().RequestValue(object);
-  ObjectState* const one[] = {&object};
-  runtime::MultiWait wait(runtime.progress(), one, 1);
+  if (!object.owned()) runtime.objects().RequestValue(object);
+  runtime::SingleWait wait(runtime.progress(), object);
   runtime::Cancellable cancellable(wait.point());
   const bool ended = wait.Wait(DeadlineOf(timeout_ns));
   if (object.done()) return;
@@ -71,10 +66,16 @@ void ThrowIfFailed(ObjectState& object) {
   object::ErrorPtr error;
   {
     std::lock_guard lock(object.Lock());
-    object.error_was_read = true;
-    error = object.error;
+    object.cold()->error_was_read = true;
+    error = object.cold()->error;
   }
   object::Throw(*error);
+}
+
+void BringHere(RankRuntime& runtime, ObjectState& object) {
+  runtime::WaitPoint here(runtime.progress());
+  // The callback signals `here`, which therefore must be waited for even past the timeout.
+  if (!runtime.objects().EnsureLocal(object, [&here] { here.Signal(); })) here.Wait(-1);
 }
 
 /// Ready, without an error, and its bytes in this process.
@@ -82,9 +83,7 @@ ObjectState& Ready(RankRuntime& runtime, const Handle& ref, std::int64_t timeout
   ObjectState& object = Usable(runtime, ref);
   WaitDone(runtime, object, timeout_ns);
   ThrowIfFailed(object);
-  runtime::WaitPoint here(runtime.progress());
-  // The callback signals `here`, which therefore must be waited for even past the timeout.
-  if (!runtime.objects().EnsureLocal(object, [&here] { here.Signal(); })) here.Wait(-1);
+  if (!object.inside()) BringHere(runtime, object);
   return object;
 }
 
@@ -113,7 +112,7 @@ void WriteArchive::AddRef(const Handle& ref) {
   OnWire wire{};
   if (ref) {
     ObjectState& object = Usable(RankRuntime::Require(), ref);
-    wire = {object.id, object.is_actor};
+    wire = {object.id, object.is_actor()};
     if (refs_ != nullptr) refs_->push_back(ref);
   }
   Bytes(&wire, sizeof(wire));
@@ -137,7 +136,7 @@ void ReleaseLast(CountedRecord* record) noexcept {
   RankRuntime* runtime = RankRuntime::Current();
   auto& object = *static_cast<ObjectState*>(record);
   // After Shutdown, and of a session before: nothing.
-  if (runtime == nullptr || object.session != runtime->session()) return;
+  if (runtime == nullptr || runtime->objects().FreePlain(object)) return;
   runtime->OnLastHold(object);
 }
 
@@ -191,13 +190,15 @@ std::shared_ptr<const void> GetObject(const Handle& ref, const TypeOps& ops, std
 void GetPlain(const Handle& ref, const TypeOps& ops, void* to, std::int64_t timeout_ns) {
   RankRuntime& runtime = RankRuntime::Require();
   ObjectState& object = Ready(runtime, ref, timeout_ns);
-  {
-    std::lock_guard lock(object.Lock());
-    MANTA_EXPECT(object.type_hash == ops.hash,
-                 "an object of another type than its ref says: the ref was made by a cast");
-    const void* from = object.live != nullptr ? object.live.get() : object.data;
-    std::memcpy(to, from, ops.item_bytes);
+  MANTA_EXPECT(object.type_hash == ops.hash, "an object of another type than its ref says: the ref was made by a cast");
+  if (object.inside()) {
+    std::memcpy(to, object.bytes(), ops.item_bytes);
+    return;
   }
+  std::lock_guard lock(object.Lock());
+  const Cold* cold = object.cold();
+  const void* from = cold != nullptr && cold->live != nullptr ? cold->live.get() : object.bytes();
+  std::memcpy(to, from, ops.item_bytes);
 }
 
 void GetNothing(const Handle& ref, std::int64_t timeout_ns) {
@@ -216,47 +217,71 @@ std::shared_ptr<const void> TakeObject(Handle&& ref, const TypeOps& ops, bool* s
   for (int patience = 0; object.holds.load(std::memory_order_acquire) > 1 && patience < 100; ++patience)
     std::this_thread::yield();
   std::lock_guard lock(object.Lock());
-  if (object.holds.load(std::memory_order_acquire) == 1 &&
-      (!object.owner_side || object.owner_side->borrowers.empty()) && object.live == value && value.use_count() == 2) {
-    object.live.reset();
+  Cold* const cold = object.cold();
+  if (object.holds.load(std::memory_order_acquire) == 1 && cold != nullptr &&
+      (!cold->owner_side || cold->owner_side->borrowers.empty()) && cold->live == value && value.use_count() == 2) {
+    cold->live.reset();
     *sole = true;
   }
   return value;
 }
 
-std::vector<bool> WaitObjects(std::span<const Handle> refs, std::size_t count, std::int64_t timeout_ns) {
-  RankRuntime& runtime = RankRuntime::Require();
-  std::vector<ObjectState*> objects;
-  objects.reserve(refs.size());
-  std::size_t ready = 0;
-  for (const Handle& ref : refs) {
-    ObjectState& object = Usable(runtime, ref);
-    ready += object.done();
-    objects.push_back(&object);
-  }
-  if (ready < count && timeout_ns != 0) {
-    for (ObjectState* object : objects) {
-      if (object->done()) continue;
-      CheckNotOwnCall(runtime, *object);
-      if (!object->owned) runtime.objects().RequestValue(*object);
+namespace {
+
+/// Fills `done` with the positions of the first `count` refs that are done. Looks no further.
+void FirstDone(const HandleView& refs, std::size_t count, std::vector<std::uint32_t>& done) {
+  done.clear();
+  for (std::size_t i = 0; i < refs.size() && done.size() < count; ++i)
+    if (StateOf(refs[i])->done()) done.push_back(static_cast<std::uint32_t>(i));
+}
+
+/// Waits until `count` of those that `refs` names are done, `ready` of which were when it was called.
+void WaitForSome(RankRuntime& runtime, const HandleView& refs, std::size_t ready, std::size_t count,
+                 std::int64_t timeout_ns) {
+  std::vector<ObjectState*> pending;
+  pending.reserve(refs.size() - ready);
+  std::size_t done = 0;
+  for (std::size_t i = 0; i < refs.size(); ++i) {
+    ObjectState& object = *StateOf(refs[i]);
+    if (object.done()) {
+      ++done;
+      continue;
     }
-    // Waiting for all of them is as good as getting them one by one, and may run them in place.
-    if (count == refs.size() && timeout_ns < 0)
-      for (ObjectState* object : objects)
-        if (!object->done()) runtime.tasks().TryRunInPlace(*object);
-    runtime::MultiWait wait(runtime.progress(), objects, count);
-    runtime::Cancellable cancellable(wait.point());
-    wait.Wait(DeadlineOf(timeout_ns));
-    if (cancellable.IsCancelled()) throw CancelledError("the task was cancelled while it waited");
-  } else if (timeout_ns == 0) {
-    for (ObjectState* object : objects)
-      if (!object->done() && !object->owned) runtime.objects().RequestValue(*object);
-    runtime.progress().TryPoll();
+    CheckNotOwnCall(runtime, object);
+    if (!object.owned()) runtime.objects().RequestValue(object);
+    pending.push_back(&object);
   }
-  std::vector<bool> done;
-  done.reserve(objects.size());
-  for (ObjectState* object : objects) done.push_back(object->done());
-  return done;
+  // Waiting for all of them is as good as getting them one by one, and may run them in place.
+  if (count == refs.size() && timeout_ns < 0)
+    for (ObjectState* object : pending)
+      if (!object->done()) runtime.tasks().TryRunInPlace(*object);
+  if (done >= count) return;
+  runtime::MultiWait wait(runtime.progress(), pending, count - done);
+  runtime::Cancellable cancellable(wait.point());
+  wait.Wait(DeadlineOf(timeout_ns));
+  if (cancellable.IsCancelled()) throw CancelledError("the task was cancelled while it waited");
+}
+
+}  // namespace
+
+void WaitObjects(const HandleView& refs, std::size_t count, std::int64_t timeout_ns, std::vector<std::uint32_t>& done) {
+  RankRuntime& runtime = RankRuntime::Require();
+  // Up to the first `count` that are done; all where there are fewer.
+  done.clear();
+  for (std::size_t i = 0; i < refs.size() && (count == 0 || done.size() < count); ++i)
+    if (Usable(runtime, refs[i]).done()) done.push_back(static_cast<std::uint32_t>(i));
+  if (timeout_ns == 0) {
+    if (count != 0 && done.size() >= count) return;
+    for (std::size_t i = 0; i < refs.size(); ++i)
+      if (ObjectState& object = *StateOf(refs[i]); !object.done() && !object.owned())
+        runtime.objects().RequestValue(object);
+    runtime.progress().TryPoll();
+  } else if (done.size() < count) {
+    WaitForSome(runtime, refs, done.size(), count, timeout_ns);
+  } else {
+    return;
+  }
+  FirstDone(refs, count == 0 ? refs.size() : count, done);
 }
 
 std::strong_ordering CompareIds(const Handle& a, const Handle& b) {
@@ -272,21 +297,21 @@ std::string IdText(const Handle& a) {
 }
 
 struct CompletionQueue::State {
-  explicit State(worker::Progress& progress, std::vector<Handle> refs) : completion(progress, std::move(refs)) {}
+  State(worker::Progress& progress, const HandleView& refs) : completion(progress, refs) {}
   runtime::Completion completion;
 };
-CompletionQueue::CompletionQueue(std::vector<Handle> refs) {
+CompletionQueue::CompletionQueue(const HandleView& refs) {
   RankRuntime& runtime = RankRuntime::Require();
-  for (const Handle& ref : refs) {
-    ObjectState& object = Usable(runtime, ref);
-    if (!object.done() && !object.owned) runtime.objects().RequestValue(object);
+  for (std::size_t i = 0; i < refs.size(); ++i) {
+    ObjectState& object = Usable(runtime, refs[i]);
+    if (!object.done() && !object.owned()) runtime.objects().RequestValue(object);
   }
-  state_ = std::make_unique<State>(runtime.progress(), std::move(refs));
+  state_ = std::make_unique<State>(runtime.progress(), refs);
 }
 CompletionQueue::~CompletionQueue() = default;
 std::optional<std::size_t> CompletionQueue::Next(std::int64_t timeout_ns, bool* timed_out) {
   RankRuntime::Require();
-  return state_->completion.Next(DeadlineOf(timeout_ns), timed_out);
+  return state_->completion.Next(timeout_ns, timed_out);
 }
 
 }  // namespace detail

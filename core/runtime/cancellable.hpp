@@ -5,11 +5,21 @@
 
 #include <optional>
 
+#include <cstdint>
+
+#include "core/base/clock.hpp"
 #include "core/runtime/run_context.hpp"
 #include "core/runtime/task_waits.hpp"
 #include "core/runtime/wait_point.hpp"
 
 namespace manta::runtime {
+
+/// When a timeout (negative: none) that begins now is over.
+inline std::int64_t DeadlineOf(std::int64_t timeout_ns) {
+  if (timeout_ns < 0) return -1;
+  const std::int64_t now = base::NowNanoseconds();
+  return timeout_ns > INT64_MAX - now ? -1 : now + timeout_ns;
+}
 
 /// While it lives, Cancel of the task that runs here signals `point`. Does nothing outside of tasks.
 class Cancellable {

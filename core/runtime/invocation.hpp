@@ -36,9 +36,9 @@ class TaskInvocation final : public detail::Invocation {
   const std::byte* ArrayInPlace(const detail::ArgumentRef& argument, std::size_t* size_bytes) override {
     ObjectState& object = *object::StateOf(argument.object);
     std::lock_guard lock(object.Lock());
-    if (object.data == nullptr || object.format != detail::Format::kArray) return nullptr;
-    *size_bytes = object.size;
-    return object.data;
+    if (object.bytes() == nullptr || object.format() != detail::Format::kArray) return nullptr;
+    *size_bytes = object.size();
+    return object.bytes();
   }
   void ReturnNothing() override {}
   void ReturnPlain(const TypeOps& ops, const void* value) override {

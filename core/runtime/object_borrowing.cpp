@@ -8,15 +8,15 @@
 namespace manta::runtime {
 
 void ObjectPlane::CountSentRef(ObjectState& object, Rank to) {
-  if (!object.owned || to == options_.self) return;
+  if (!object.owned() || to == options_.self) return;
   std::lock_guard lock(object.Lock());
-  if (!object.owner_side) object.owner_side = std::make_unique<object::OwnerSide>();
-  for (auto& borrower : object.owner_side->borrowers)
+  auto& borrowers = object.MakeCold().MakeOwnerSide().borrowers;
+  for (auto& borrower : borrowers)
     if (borrower.rank == to) {
       ++borrower.sent;
       return;
     }
-  object.owner_side->borrowers.push_back({to, 1});
+  borrowers.push_back({to, 1});
 }
 
 bool ObjectPlane::GrantRef(const ObjectId& id, Rank to) {
@@ -58,7 +58,7 @@ Handle ObjectPlane::ReceiveRef(const ObjectId& id, Rank from, bool answer_transi
   bool answer = false;
   {
     std::lock_guard lock(object.Lock());
-    object::BorrowerSide& side = *object.borrower_side;
+    object::BorrowerSide& side = *object.cold()->borrower_side;
     if (from == id.owner) {
       ++side.received;  // counted by the owner before it sent
       side.confirmed = true;
@@ -84,8 +84,8 @@ Handle ObjectPlane::AdoptRef(const ObjectId& id, bool is_actor, const Handle& gu
   bool tell_owner = false;
   {
     std::lock_guard lock(object.Lock());
-    object.is_actor = object.is_actor || is_actor;
-    object::BorrowerSide& side = *object.borrower_side;
+    if (is_actor) object.MarkActor();
+    object::BorrowerSide& side = *object.cold()->borrower_side;
     if (!side.confirmed) {
       tell_owner = !side.via_pending;
       if (tell_owner) ++side.received;
@@ -99,9 +99,11 @@ Handle ObjectPlane::AdoptRef(const ObjectId& id, bool is_actor, const Handle& gu
 }
 
 bool ObjectPlane::IsConfirmed(ObjectState& object) {
-  if (object.owned) return true;
+  if (object.owned()) return true;
   std::lock_guard lock(object.Lock());
-  return !object.in_use || object.borrower_side->confirmed || !object.borrower_side->via_pending;
+  if (!object.in_use()) return true;
+  const object::BorrowerSide& side = *object.cold()->borrower_side;
+  return side.confirmed || !side.via_pending;
 }
 
 void ObjectPlane::On(Rank from, const wire::BorrowVia& message) {
@@ -122,10 +124,11 @@ void ObjectPlane::On(Rank, const wire::BorrowConfirmed& message) {
   std::vector<Rank> transits;
   {
     std::lock_guard lock(object.Lock());
-    object.borrower_side->confirmed = true;
-    object.borrower_side->via_pending = false;
-    guards.swap(object.borrower_side->guards);
-    transits.swap(object.borrower_side->transits);
+    object::BorrowerSide& side = *object.cold()->borrower_side;
+    side.confirmed = true;
+    side.via_pending = false;
+    guards.swap(side.guards);
+    transits.swap(side.transits);
   }
   for (const Rank to : transits) router_.Send(to, wire::TransitDone{message.id});
   events_.BorrowWasConfirmed();
@@ -138,8 +141,9 @@ void ObjectPlane::On(Rank from, const wire::BorrowDrop& message) {
   if (!held) return;
   ObjectState& object = *object::StateOf(held);
   std::lock_guard lock(object.Lock());
-  if (!object.owner_side) return;
-  auto& borrowers = object.owner_side->borrowers;
+  object::Cold* cold = object.cold();
+  if (cold == nullptr || !cold->owner_side) return;
+  auto& borrowers = cold->owner_side->borrowers;
   for (auto it = borrowers.begin(); it != borrowers.end(); ++it)
     if (it->rank == from) {
       it->sent -= std::min(it->sent, message.received);
@@ -150,17 +154,18 @@ void ObjectPlane::On(Rank from, const wire::BorrowDrop& message) {
 }
 
 void ObjectPlane::OnLastHold(ObjectState& object) {
-  if (object.owned) {
-    TryFreeOwned(object);
-  } else {
-    ObjectId id;
-    {
-      std::lock_guard lock(object.Lock());
-      if (!object.in_use) return;
-      id = object.id;
-    }
-    TryFreeBorrowed(object, id);
+  ObjectId id;
+  bool owned = false;
+  {
+    std::lock_guard lock(object.Lock());
+    if (!object.in_use()) return;
+    id = object.id;
+    owned = object.owned();
   }
+  if (owned)
+    TryFreeOwned(object);
+  else
+    TryFreeBorrowed(object, id);
 }
 
 void ObjectPlane::TryFreeOwned(ObjectState& object) {
@@ -172,33 +177,38 @@ void ObjectPlane::TryFreeOwned(ObjectState& object) {
   {
     std::lock_guard lock(object.Lock());
     // Relaxed: new holds on owned objects are made from others or under this lock.
-    if (!object.in_use || !object.owned || object.holds.load(std::memory_order_relaxed) != 0) return;
-    if (object.owner_side && !object.owner_side->borrowers.empty()) return;
+    if (!object.in_use() || !object.owned() || object.holds.load(std::memory_order_relaxed) != 0) return;
     id = object.id;
-    actor = object.is_actor;
-    unread_failure = !actor && !object.error_was_read &&
-                     object.status.load(std::memory_order_relaxed) == Status::kFailed &&
-                     object.error->kind == object::ErrorKind::kTask;
-    if (object.owner_side) copies = std::move(object.owner_side->copies);
-    pool_.Free(object, trash);
+    actor = object.is_actor();
+    if (object::Cold* cold = object.cold()) {
+      if (cold->owner_side) {
+        if (!cold->owner_side->borrowers.empty()) return;
+        copies = std::move(cold->owner_side->copies);
+      }
+      unread_failure = !actor && !cold->error_was_read && cold->error != nullptr &&
+                       cold->error->kind == object::ErrorKind::kTask;
+    }
+    pool_.Clear(object, trash);
   }
+  pool_.Recycle(object);
   if (actor) events_.ActorUnreferenced(id);
-  if (unread_failure) base::SayLine("a failure that nobody read: " + object::Describe(*trash.error));
+  if (unread_failure) base::SayLine("a failure that nobody read: " + object::Describe(*trash.cold->error));
   for (const Rank rank : copies) router_.Send(rank, wire::Evict{id});
-  FreeValue(trash, id, true);
+  FreeValue(trash, true);
 }
 
 void ObjectPlane::TryFreeBorrowed(ObjectState& object, const ObjectId& id) {
   object::ObjectPool::Trash trash;
   const bool freed = pool_.TryFreeBorrowed(object, id, trash);
   if (trash.received != 0) router_.Send(id.owner, wire::BorrowDrop{id, trash.received});
-  if (freed) FreeValue(trash, id, false);
+  if (freed) FreeValue(trash, false);
 }
 
-void ObjectPlane::FreeValue(object::ObjectPool::Trash& trash, const ObjectId&, bool owned) {
-  if (!trash.location) return;
-  if (trash.pinned) store_.Unpin(trash.location->entry);
-  if (owned) FreeBlockOf(*trash.location);
+void ObjectPlane::FreeValue(object::ObjectPool::Trash& trash, bool owned) {
+  if (!trash.cold || !trash.cold->location) return;
+  const wire::Location& location = *trash.cold->location;
+  if (trash.cold->pinned) store_.Unpin(location.entry);
+  if (owned) FreeBlockOf(location);
 }
 
 void ObjectPlane::DropValue(const wire::ValueDescriptor& value, Rank from) {
@@ -223,8 +233,7 @@ void ObjectPlane::On(Rank from, const wire::CopyNotice& message) {
   }
   ObjectState& object = *object::StateOf(held);
   std::lock_guard lock(object.Lock());
-  if (!object.owner_side) object.owner_side = std::make_unique<object::OwnerSide>();
-  auto& copies = object.owner_side->copies;
+  auto& copies = object.MakeCold().MakeOwnerSide().copies;
   if (std::find(copies.begin(), copies.end(), from) == copies.end()) copies.push_back(from);
 }
 
@@ -234,7 +243,7 @@ void ObjectPlane::On(Rank, const wire::Evict& message) {
   {
     ObjectState& object = *object::StateOf(held);
     std::lock_guard lock(object.Lock());
-    object.is_cached = false;
+    object.cold()->is_cached = false;
   }
   // Frees the value, whose destructor is the user's.
   events_.RunInLane([kept = std::make_shared<Handle>(std::move(held))] {});
@@ -248,7 +257,7 @@ Handle ObjectPlane::ReceiveArgument(const ObjectId& id, const wire::ValueDescrip
   if (first && value.size > options_.inline_bytes) {
     {
       std::lock_guard lock(object.Lock());
-      object.is_cached = true;
+      object.cold()->is_cached = true;
     }
     // The owner notes by itself whom it sends an argument; it must be told of those that others sent.
     if (from != id.owner) router_.Send(id.owner, wire::CopyNotice{id});
@@ -258,7 +267,7 @@ Handle ObjectPlane::ReceiveArgument(const ObjectId& id, const wire::ValueDescrip
 
 void ObjectPlane::Sweep() {
   for (object::ObjectPool::Trash& trash : pool_.EndSession())
-    if (trash.location && trash.pinned) store_.Unpin(trash.location->entry);
+    if (trash.cold->location && trash.cold->pinned) store_.Unpin(trash.cold->location->entry);
 }
 
 void ObjectPlane::FailAllPending(const std::string& reason) {

@@ -29,8 +29,10 @@ class ObjectPlane::QueryAnswer final : public object::ObjectWaiter {
 void ObjectPlane::RequestValue(ObjectState& object) {
   {
     std::lock_guard lock(object.Lock());
-    if (object.owned || object.done() || object.borrower_side->queried) return;
-    object.borrower_side->queried = true;
+    if (object.owned() || object.done()) return;
+    object::BorrowerSide& side = *object.cold()->borrower_side;
+    if (side.queried) return;
+    side.queried = true;
   }
   router_.Send(object.id.owner, wire::ObjectQuery{object.id});
 }
@@ -58,9 +60,9 @@ void ObjectPlane::SendValue(ObjectState& object, Rank to) {
   if (object.status.load(std::memory_order_acquire) == Status::kFailed) {
     {
       std::lock_guard lock(object.Lock());
-      object.error_was_read = true;
+      object.cold()->error_was_read = true;
     }
-    router_.Send(to, wire::ObjectReady{object.id, {}, object::ToWire(*object.error)});
+    router_.Send(to, wire::ObjectReady{object.id, {}, object::ToWire(*object.cold()->error)});
     return;
   }
   if (HasBytes(object)) {
@@ -92,14 +94,18 @@ void ObjectPlane::On(Rank, const wire::ObjectReady& message) {
 }
 
 bool ObjectPlane::EnsureLocal(ObjectState& object, std::function<void()> then) {
+  const auto is_local = [&object](wire::Location* location) {
+    std::lock_guard object_lock(object.Lock());
+    const object::Cold* cold = object.cold();
+    if (cold == nullptr || object.bytes() != nullptr || cold->live != nullptr || !cold->location) return true;
+    *location = *cold->location;
+    return false;
+  };
+  wire::Location location;
+  if (is_local(&location)) return true;
   std::uint64_t token = 0;
   std::unique_lock lock(fetch_mutex_);
-  wire::Location location;
-  {
-    std::lock_guard object_lock(object.Lock());
-    if (object.data != nullptr || object.live != nullptr || !object.location) return true;
-    location = *object.location;
-  }
+  if (is_local(&location)) return true;  // a fetch has just ended
   auto known = fetch_of_.find(&object);
   if (known != fetch_of_.end()) {
     fetches_[known->second].then.push_back(std::move(then));
@@ -109,7 +115,7 @@ bool ObjectPlane::EnsureLocal(ObjectState& object, std::function<void()> then) {
   fetch_of_[&object] = token;
   Fetch& fetch = fetches_[token];
   fetch.object = object::Hold(object);
-  fetch.size = object.size;
+  fetch.size = object.size();
   fetch.holder = location.holder;
   fetch.offset = location.offset;
   fetch.buffer = {
@@ -172,8 +178,9 @@ void ObjectPlane::FinishFetch(std::uint64_t token) {
     ObjectState& object = *object::StateOf(fetch.object);
     fetch_of_.erase(&object);
     std::lock_guard object_lock(object.Lock());
-    object.heap = fetch.buffer;
-    object.data = fetch.buffer.get();
+    object::Cold& cold = object.MakeCold();
+    cold.heap = fetch.buffer;
+    cold.data = fetch.buffer.get();
   }
   for (auto& then : fetch.then) then();
   events_.RunInLane([kept = std::make_shared<Handle>(std::move(fetch.object))] {});

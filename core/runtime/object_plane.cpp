@@ -8,14 +8,9 @@
 #include "core/base/log.hpp"
 
 namespace manta::runtime {
-namespace {
 
-std::shared_ptr<std::byte[]> AlignedBytes(std::size_t size) {
-  auto* bytes = static_cast<std::byte*>(::operator new (size == 0 ? 1 : size, std::align_val_t{64}));
-  return {bytes, [](std::byte* p) { ::operator delete (p, std::align_val_t{64}); }};
-}
-
-}  // namespace
+using object::AlignedBytes;
+using object::Cold;
 
 ObjectPlane::ObjectPlane(Options options, object::ObjectPool& pool, Router& router, LocalStore& store, RmaReads* rma,
                          Counters& counters, ObjectEvents& events)
@@ -49,20 +44,18 @@ Handle ObjectPlane::PutOwned(const TypeOps& ops, std::shared_ptr<const void> liv
     MakeBytes(object);
     std::shared_ptr<const void> sealed;
     std::lock_guard lock(object.Lock());
-    if (object.location) sealed = std::move(object.live);
+    Cold& cold = object.MakeCold();
+    if (cold.location) sealed = std::move(cold.live);
     // The bytes are in the store, and counted there: the value itself goes, unless it is needed again.
-    object.ops = nullptr;
+    cold.ops = nullptr;
   }
   return handle;
 }
 
 Handle ObjectPlane::PutCopied(const TypeOps& ops, const void* value) {
   Counters::Add(counters_.puts);
-  if (ops.format == detail::Format::kPlain && ops.item_bytes <= ObjectState::kSmallBytes) {
-    Handle handle = MakePending();
-    CompletePlain(*object::StateOf(handle), ops, value, ops.item_bytes);
-    return handle;
-  }
+  if (ops.format == detail::Format::kPlain && ops.item_bytes <= ObjectState::kSmallBytes)
+    return pool_.MakeReady(options_.self, router_.session(), ops.hash, ops.format, value, ops.item_bytes);
   Handle handle = MakePending();
   ObjectState& object = *object::StateOf(handle);
   const std::size_t size = ops.measure(value);
@@ -92,13 +85,13 @@ Handle ObjectPlane::PutCopied(const TypeOps& ops, const void* value) {
   }
   Counters::Add(counters_.bytes_copied_put, size);
   object.Complete(Status::kReady, [&] {
-    object.type_hash = ops.hash;
-    object.format = ops.format;
-    object.heap = std::move(heap);
-    object.location = location;
-    object.data = data;
-    object.size = size;
-    object.contained = std::move(refs);
+    Cold& cold = object.MakeCold();
+    object.SetType(ops.hash, ops.format);
+    cold.heap = std::move(heap);
+    cold.location = location;
+    cold.data = data;
+    cold.size = size;
+    cold.contained = std::move(refs);
   });
   return handle;
 }
@@ -113,40 +106,34 @@ std::pair<std::shared_ptr<const std::byte[]>, std::size_t> ObjectPlane::ToHeap(c
 
 void ObjectPlane::CompleteLive(ObjectState& object, const TypeOps& ops, std::shared_ptr<const void> live) {
   object.Complete(Status::kReady, [&] {
-    object.type_hash = ops.hash;
-    object.format = ops.format;
-    object.ops = &ops;
-    object.live = std::move(live);
+    Cold& cold = object.MakeCold();
+    object.SetType(ops.hash, ops.format);
+    cold.ops = &ops;
+    cold.live = std::move(live);
   });
 }
 
 void ObjectPlane::CompletePlain(ObjectState& object, const TypeOps& ops, const void* bytes, std::size_t size) {
   object.Complete(Status::kReady, [&] {
-    object.type_hash = ops.hash;
-    object.format = ops.format;
-    object.CopySmall(bytes, size);
+    object.SetType(ops.hash, ops.format);
+    object.SetBytes(bytes, size);
   });
 }
 
 void ObjectPlane::TakeValue(ObjectState& object, const wire::ValueDescriptor& value) {
-  object.type_hash = value.type_hash;
-  object.format = static_cast<detail::Format>(value.format);
-  object.size = value.size;
-  object.location = value.location;
+  object.SetType(value.type_hash, static_cast<detail::Format>(value.format));
   if (!value.location) {
-    if (value.inside.size() <= ObjectState::kSmallBytes) {
-      object.CopySmall(value.inside.data(), value.inside.size());
-    } else {
-      auto bytes = AlignedBytes(value.inside.size());
-      std::memcpy(bytes.get(), value.inside.data(), value.inside.size());
-      object.data = bytes.get();
-      object.heap = std::move(bytes);
-    }
-  } else if (value.location->holder == options_.self) {
-    object.data = store_.At(value.location->offset);
+    object.SetBytes(value.inside.data(), value.inside.size());
+    return;
+  }
+  Cold& cold = object.MakeCold();
+  cold.size = value.size;
+  cold.location = value.location;
+  if (value.location->holder == options_.self) {
+    cold.data = store_.At(value.location->offset);
   } else if (SameNode(value.location->holder)) {
-    object.data = store_.Pin(value.location->entry, object.id);
-    object.pinned = object.data != nullptr;
+    cold.data = store_.Pin(value.location->entry, object.id);
+    cold.pinned = cold.data != nullptr;
   }
 }
 
@@ -154,24 +141,26 @@ void ObjectPlane::CompleteDescriptor(ObjectState& object, const wire::ValueDescr
   std::vector<Handle> contained;
   for (const ObjectId& id : value.contained) contained.push_back(ReceiveRef(id, from, true));
   const bool taken = object.Complete(Status::kReady, [&] {
+    if (!contained.empty()) object.MakeCold().contained = std::move(contained);
     TakeValue(object, value);
-    object.contained = std::move(contained);
   });
   // Cancelled meanwhile: nobody will ask for these bytes.
   if (!taken && value.location) FreeBlockOf(*value.location);
 }
 
 void ObjectPlane::Fail(ObjectState& object, object::ErrorPtr error) {
-  object.Complete(Status::kFailed, [&] { object.error = std::move(error); });
+  object.Complete(Status::kFailed, [&] { object.MakeCold().error = std::move(error); });
 }
 
 std::shared_ptr<const void> ObjectPlane::Materialize(ObjectState& object, const TypeOps& ops) {
+  Cold* cold = nullptr;
   for (;;) {
     {
       std::lock_guard lock(object.Lock());
-      if (object.live != nullptr) return object.live;
-      if (!object.loading) {
-        object.loading = true;
+      cold = &object.MakeCold();
+      if (cold->live != nullptr) return cold->live;
+      if (!cold->loading) {
+        cold->loading = true;
         break;
       }
     }
@@ -181,34 +170,38 @@ std::shared_ptr<const void> ObjectPlane::Materialize(ObjectState& object, const 
   struct Done {
     ~Done() {
       std::lock_guard lock(object.Lock());
-      object.loading = false;
+      cold.loading = false;
     }
     ObjectState& object;
-  } done{object};
+    Cold& cold;
+  } done{object, *cold};
   MANTA_EXPECT(object.type_hash == ops.hash,
                "an object of another type than its ref says: the ref was made by a cast, or ranks differ");
-  MANTA_ASSERT(object.data != nullptr);
+  const std::byte* const bytes = object.bytes();
+  const std::uint64_t size = object.size();
+  MANTA_ASSERT(bytes != nullptr);
   ReadScope scope(object::Hold(object));
-  std::shared_ptr<const void> live = ops.load(object.data, object.size);
-  Counters::Add(counters_.bytes_copied_get, object.size);
-  if (object.size > kLargeCopyBytes && !said_large_copy_.exchange(true, std::memory_order_relaxed))
-    base::SayLine("a value of " + std::to_string(object.size >> 20) +
+  std::shared_ptr<const void> live = ops.load(bytes, size);
+  Counters::Add(counters_.bytes_copied_get, size);
+  if (size > kLargeCopyBytes && !said_large_copy_.exchange(true, std::memory_order_relaxed))
+    base::SayLine("a value of " + std::to_string(size >> 20) +
                   " MiB was copied out of the object store; a std::span parameter reads it in place");
   std::lock_guard lock(object.Lock());
-  object.live = live;
-  object.ops = &ops;
+  cold->live = live;
+  cold->ops = &ops;
   return live;
 }
 
 std::shared_ptr<const void> ObjectPlane::MaterializeFresh(ObjectState& object, const TypeOps& ops) {
   MakeBytes(object);
   ReadScope scope(object::Hold(object));
-  return ops.load(object.data, object.size);
+  return ops.load(object.bytes(), object.size());
 }
 
 bool ObjectPlane::HasBytes(ObjectState& object) {
   std::lock_guard lock(object.Lock());
-  return object.data != nullptr || object.location.has_value();
+  const Cold* cold = object.cold();
+  return object.bytes() != nullptr || (cold != nullptr && cold->location);
 }
 
 void ObjectPlane::MakeBytes(ObjectState& object) {
@@ -216,9 +209,10 @@ void ObjectPlane::MakeBytes(ObjectState& object) {
   const TypeOps* ops = nullptr;
   {
     std::lock_guard lock(object.Lock());
-    if (object.data != nullptr || object.location || object.live == nullptr) return;
-    live = object.live;
-    ops = object.ops;
+    const Cold* cold = object.cold();
+    if (object.bytes() != nullptr || cold == nullptr || cold->location || cold->live == nullptr) return;
+    live = cold->live;
+    ops = cold->ops;
   }
   const std::size_t size = ops->measure(live.get());
   std::vector<Handle> refs;
@@ -247,30 +241,30 @@ void ObjectPlane::MakeBytes(ObjectState& object) {
   }
   Counters::Add(counters_.bytes_copied_put, size);
   std::unique_lock lock(object.Lock());
-  if (object.data != nullptr) {  // another thread was as fast
+  Cold& cold = object.MakeCold();
+  if (cold.data != nullptr) {  // another thread was as fast
     lock.unlock();
     if (location) store_.Free(location->entry);
     return;
   }
-  object.data = data;
-  object.size = size;
-  object.heap = std::move(heap);
-  object.location = location;
-  object.contained = std::move(refs);
+  cold.data = data;
+  cold.size = size;
+  cold.heap = std::move(heap);
+  cold.location = location;
+  cold.contained = std::move(refs);
 }
 
 wire::ValueDescriptor ObjectPlane::Describe(ObjectState& object, Rank to, bool as_argument) {
   wire::ValueDescriptor value;
   std::lock_guard lock(object.Lock());
   value.type_hash = object.type_hash;
-  value.format = static_cast<std::uint8_t>(object.format);
-  value.size = object.size;
-  value.location = object.location;
-  if (!object.location) value.inside.assign(object.data, object.data + object.size);
-  if (as_argument && object.owned && object.size > options_.inline_bytes) {
+  value.format = static_cast<std::uint8_t>(object.format());
+  value.size = object.size();
+  if (const Cold* cold = object.cold()) value.location = cold->location;
+  if (!value.location) value.inside.assign(object.bytes(), object.bytes() + value.size);
+  if (as_argument && object.owned() && value.size > options_.inline_bytes) {
     // The receiver keeps what it read for its next tasks: remember to tell it at the end.
-    if (!object.owner_side) object.owner_side = std::make_unique<object::OwnerSide>();
-    auto& copies = object.owner_side->copies;
+    auto& copies = object.MakeCold().MakeOwnerSide().copies;
     if (std::find(copies.begin(), copies.end(), to) == copies.end()) copies.push_back(to);
   }
   return value;

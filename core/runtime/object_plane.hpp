@@ -105,6 +105,9 @@ class ObjectPlane {
 
   // ---- the end ----
   void OnLastHold(ObjectState& object);  // user code: destructors
+  /// Frees an object that has no more than a small value and was known to this rank only. False: ask OnLastHold. Any
+  /// thread, also under the token.
+  bool FreePlain(ObjectState& object) { return pool_.TryFreePlain(object, router_.session()); }
   void Housekeeping() { store_.Reclaim(); }
   std::uint64_t alive() const { return pool_.in_use(); }
   LocalStore& store() { return store_; }
@@ -117,7 +120,7 @@ class ObjectPlane {
   template <class Visit>
   void ForEachPending(Visit visit) {
     for (const Handle& held : pool_.Snapshot())
-      if (ObjectState& object = *object::StateOf(held); object.owned && !object.done()) visit(object);
+      if (ObjectState& object = *object::StateOf(held); object.owned() && !object.done()) visit(object);
   }
   Handle FindOwned(const ObjectId& id) { return pool_.FindOwned(id); }
   Rank self() const { return options_.self; }
@@ -152,7 +155,7 @@ class ObjectPlane {
   bool SameNode(Rank rank) const { return NodeOf(rank) == NodeOf(options_.self); }
   void SendValue(ObjectState& object, Rank to);
   void TakeValue(ObjectState& object, const wire::ValueDescriptor& value);
-  void FreeValue(object::ObjectPool::Trash& trash, const ObjectId& id, bool owned);
+  void FreeValue(object::ObjectPool::Trash& trash, bool owned);
   void TryFreeOwned(ObjectState& object);
   void TryFreeBorrowed(ObjectState& object, const ObjectId& id);
   void FreeBlockOf(const wire::Location& location);

@@ -107,7 +107,8 @@ void RankRuntime::OnLastHold(ObjectState& object) {
   // A value that is only bytes has no destructor of the user's and may go under the token.
   if (progress_->HeldByThisThread()) {
     std::unique_lock lock(object.Lock());
-    if (object.in_use && object.live != nullptr && object.holds.load(std::memory_order_relaxed) == 0) {
+    const object::Cold* cold = object.cold();
+    if (object.in_use() && cold != nullptr && cold->live != nullptr && object.holds.load(std::memory_order_relaxed) == 0) {
       auto kept = std::make_shared<Handle>(object::Hold(object));
       lock.unlock();
       lanes_->Push([kept] {});

@@ -189,7 +189,7 @@ Handle TaskPlane::Submit(TaskPtr task) {
   Handle result = object::Hold(object);
   {
     std::lock_guard lock(object.Lock());
-    object.producer = TaskPtr(task).Release();
+    object.SetProducer(TaskPtr(task).Release());
   }
   submitted_.fetch_add(1, std::memory_order_relaxed);
   Counters::Add(parts_.counters.tasks_submitted);
@@ -205,7 +205,7 @@ Handle TaskPlane::Submit(TaskPtr task) {
   auto await = [&](const Handle& ref) {
     ObjectState& argument = *object::StateOf(ref);
     if (argument.done()) return;
-    if (!argument.owned) parts_.objects.RequestValue(argument);
+    if (!argument.owned()) parts_.objects.RequestValue(argument);
     awaited.push_back(&argument);
   };
   for (const auto& argument : record.arguments()) await(argument.object);
@@ -232,8 +232,8 @@ object::ErrorPtr TaskPlane::ArgumentError(const TaskRecord& record) const {
     ObjectState& object = *object::StateOf(ref);
     if (object.status.load(std::memory_order_acquire) != Status::kFailed) return nullptr;
     std::lock_guard lock(object.Lock());
-    object.error_was_read = true;
-    return object.error;
+    object.cold()->error_was_read = true;
+    return object.cold()->error;
   };
   for (const auto& argument : record.arguments())
     if (auto error = error_of(argument.object)) return error;
@@ -320,7 +320,7 @@ void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire:
   TaskPtr producer;
   {
     std::lock_guard lock(object.Lock());
-    producer = TaskPtr::Adopt(static_cast<TaskRecord*>(std::exchange(object.producer, nullptr)));
+    producer = TaskPtr::Adopt(static_cast<TaskRecord*>(object.TakeProducer()));
   }
   if (!producer) return;  // it had ended before: a late message
   switch (outcome) {
@@ -369,20 +369,22 @@ TaskPtr TaskPlane::Replace(const TaskPtr& task) {
   if (result == nullptr) return again;  // another rank's: only its outcome matters
   TaskPtr old;
   std::lock_guard lock(result->Lock());
-  if (result->producer != nullptr)
-    old = TaskPtr::Adopt(static_cast<TaskRecord*>(std::exchange(result->producer, TaskPtr(again).Release())));
+  if (void* const producer = result->producer()) {
+    old = TaskPtr::Adopt(static_cast<TaskRecord*>(producer));
+    result->SetProducer(TaskPtr(again).Release());
+  }
   return again;
 }
 
 // ---- cancelling ----
 TaskPtr TaskPlane::ProducerOf(ObjectState& object) {
   std::lock_guard lock(object.Lock());
-  return TaskPtr(static_cast<TaskRecord*>(object.producer));
+  return TaskPtr(static_cast<TaskRecord*>(object.producer()));
 }
 
 void TaskPlane::Cancel(const Handle& result) {
   ObjectState& object = *object::StateOf(result);
-  if (!object.owned) {
+  if (!object.owned()) {
     if (!object.done()) {
       parts_.objects.Fail(object, object::MakeError(object::ErrorKind::kCancelled, "the task was cancelled"));
       parts_.router.Send(object.id.owner, wire::TaskCancel{object.id});

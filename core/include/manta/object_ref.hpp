@@ -85,6 +85,19 @@ inline constexpr bool kIsRef = false;
 template <class T>
 inline constexpr bool kIsRef<ObjectRef<T>> = true;
 
+/// The handles of refs in place: a ref is its handle and nothing else.
+template <class T>
+HandleView Handles(const std::vector<ObjectRef<T>>& refs) {
+  static_assert(std::is_standard_layout_v<ObjectRef<T>> && sizeof(ObjectRef<T>) == sizeof(Handle));
+  return refs.empty() ? HandleView() : HandleView(&refs.front().handle(), refs.size(), sizeof(ObjectRef<T>));
+}
+/// Waits for all; the number of those that are done when the time is up.
+inline std::size_t WaitForAll(const HandleView& refs, std::int64_t timeout_ns) {
+  std::vector<std::uint32_t> done;
+  WaitObjects(refs, refs.size(), timeout_ns, done);
+  return done.size();
+}
+
 /// Values that are copied out rather than shared: a pointer to them would cost more than they do.
 template <class T>
 inline constexpr bool kCopiedOut = kPlainData<T> && sizeof(T) <= 32;
@@ -202,10 +215,7 @@ auto Get(const ObjectRef<T>& ref, std::chrono::duration<Rep, Period> timeout) {
 /// All values, in order. Waits for all; throws the first error in input order.
 template <class T>
 auto Get(const std::vector<ObjectRef<T>>& refs) {
-  std::vector<detail::Handle> handles;
-  handles.reserve(refs.size());
-  for (const auto& ref : refs) handles.push_back(ref.handle());
-  detail::WaitObjects(handles, handles.size(), detail::kForever);
+  detail::WaitForAll(detail::Handles(refs), detail::kForever);
   if constexpr (std::is_void_v<T>) {
     for (const auto& ref : refs) Get(ref);
   } else {
@@ -219,10 +229,7 @@ auto Get(const std::vector<ObjectRef<T>>& refs) {
 /// The same within `timeout` for all of them together, else TimeoutError.
 template <class T, class Rep, class Period>
 auto Get(const std::vector<ObjectRef<T>>& refs, std::chrono::duration<Rep, Period> timeout) {
-  std::vector<detail::Handle> handles;
-  for (const auto& ref : refs) handles.push_back(ref.handle());
-  std::size_t ready = 0;
-  for (bool flag : detail::WaitObjects(handles, handles.size(), detail::ToNanoseconds(timeout))) ready += flag;
+  const std::size_t ready = detail::WaitForAll(detail::Handles(refs), detail::ToNanoseconds(timeout));
   if (ready != refs.size())
     throw TimeoutError("Get: " + std::to_string(refs.size() - ready) + " of " + std::to_string(refs.size()) +
                        " refs were not ready in time; they can be waited for again");
@@ -234,7 +241,7 @@ template <class A, class B, class... More>
 std::tuple<Value<A>, Value<B>, Value<More>...> Get(const ObjectRef<A>& a, const ObjectRef<B>& b,
                                                    const ObjectRef<More>&... more) {
   const detail::Handle handles[] = {a.handle(), b.handle(), more.handle()...};
-  detail::WaitObjects(handles, std::size(handles), detail::kForever);
+  detail::WaitForAll({handles, std::size(handles)}, detail::kForever);
   return {Get(a), Get(b), Get(more)...};
 }
 
@@ -261,31 +268,54 @@ struct WaitResult {
 };
 
 namespace detail {
-template <class T>
-WaitResult<T> WaitFor(const std::vector<ObjectRef<T>>& refs, std::size_t count, std::int64_t timeout_ns) {
+/// `Refs` is a vector of refs, moved from where it is given as an rvalue.
+template <class T, class Refs>
+WaitResult<T> WaitFor(Refs&& refs, std::size_t count, std::int64_t timeout_ns) {
   if (count > refs.size())
     throw UsageError("Wait: asked for " + std::to_string(count) + " of " + std::to_string(refs.size()) + " refs");
-  std::vector<Handle> handles;
-  handles.reserve(refs.size());
-  for (const auto& ref : refs) handles.push_back(ref.handle());
-  const std::vector<bool> done = WaitObjects(handles, count, timeout_ns);
+  std::vector<std::uint32_t> done;
+  WaitObjects(Handles(refs), count, timeout_ns, done);
   WaitResult<T> result;
-  for (std::size_t i = 0; i < refs.size(); ++i)
-    (done[i] && (count == 0 || result.ready.size() < count) ? result.ready : result.unready).push_back(refs[i]);
+  result.ready.reserve(done.size());
+  auto begin = refs.begin();
+  if constexpr (std::is_rvalue_reference_v<Refs&&>) {
+    // In place: the rest moves together.
+    for (const std::uint32_t i : done) result.ready.push_back(std::move(refs[i]));
+    std::erase_if(refs, [](const ObjectRef<T>& ref) { return !ref; });
+    result.unready = std::move(refs);
+  } else {
+    result.unready.reserve(refs.size() - done.size());
+    for (const std::uint32_t i : done) {
+      result.unready.insert(result.unready.end(), begin, refs.begin() + i);
+      result.ready.push_back(refs[i]);
+      begin = refs.begin() + i + 1;
+    }
+    result.unready.insert(result.unready.end(), begin, refs.end());
+  }
   return result;
 }
 }  // namespace detail
 
 /// Waits until `count` of `refs` are ready or failed, at most `count` of which are returned as ready. `count` 0 polls:
-/// all that is done now is returned. Moves no data. May park.
+/// all that is done now is returned. Moves no data. May park. Refs that are moved in cost a fifth of those that are
+/// copied: `auto [ready, rest] = Wait(std::move(refs))`.
 template <class T>
 [[nodiscard]] WaitResult<T> Wait(const std::vector<ObjectRef<T>>& refs, std::size_t count = 1) {
-  return detail::WaitFor(refs, count, count == 0 ? 0 : detail::kForever);
+  return detail::WaitFor<T>(refs, count, count == 0 ? 0 : detail::kForever);
+}
+template <class T>
+[[nodiscard]] WaitResult<T> Wait(std::vector<ObjectRef<T>>&& refs, std::size_t count = 1) {
+  return detail::WaitFor<T>(std::move(refs), count, count == 0 ? 0 : detail::kForever);
 }
 template <class T, class Rep, class Period>
 [[nodiscard]] WaitResult<T> Wait(const std::vector<ObjectRef<T>>& refs, std::size_t count,
                                  std::chrono::duration<Rep, Period> timeout) {
-  return detail::WaitFor(refs, count, detail::ToNanoseconds(timeout));
+  return detail::WaitFor<T>(refs, count, detail::ToNanoseconds(timeout));
+}
+template <class T, class Rep, class Period>
+[[nodiscard]] WaitResult<T> Wait(std::vector<ObjectRef<T>>&& refs, std::size_t count,
+                                 std::chrono::duration<Rep, Period> timeout) {
+  return detail::WaitFor<T>(std::move(refs), count, detail::ToNanoseconds(timeout));
 }
 
 /// One ref that is done, and its place in the list.
@@ -302,10 +332,7 @@ class CompletionRange {
  public:
   CompletionRange(std::vector<ObjectRef<T>> refs, std::int64_t timeout_ns)
       : refs_(std::move(refs)), timeout_ns_(timeout_ns) {
-    std::vector<detail::Handle> handles;
-    handles.reserve(refs_.size());
-    for (const auto& ref : refs_) handles.push_back(ref.handle());
-    queue_ = std::make_unique<detail::CompletionQueue>(std::move(handles));
+    queue_ = std::make_unique<detail::CompletionQueue>(detail::Handles(refs_));
   }
   class iterator {
    public:

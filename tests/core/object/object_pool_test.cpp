@@ -19,8 +19,11 @@ struct Pool : ::testing::Test {
     ObjectState& object = *StateOf(handle);
     handle.Reset();
     ObjectPool::Trash trash;
-    std::lock_guard lock(object.Lock());
-    pool.Free(object, trash);
+    {
+      std::lock_guard lock(object.Lock());
+      pool.Clear(object, trash);
+    }
+    pool.Recycle(object);
   }
   ObjectPool& pool = MakePool();
 
@@ -41,7 +44,7 @@ TEST_F(Pool, MakesPendingObjectsWithTheirOwnIds) {
     EXPECT_TRUE(object.id.valid());
     EXPECT_EQ(object.id.owner, kSelf);
     EXPECT_EQ(object.session, kSession);
-    EXPECT_TRUE(object.owned);
+    EXPECT_TRUE(object.owned());
     EXPECT_FALSE(object.done());
     EXPECT_EQ(object.holds, 1);
     ids.insert(object.id);
@@ -65,7 +68,7 @@ TEST_F(Pool, UsesASlotAgainWithAHigherGeneration) {
   const ObjectId old_id = StateOf(first)->id;
   StateOf(first)->Complete(Status::kReady, [&] {
     const int value = 5;
-    StateOf(first)->CopySmall(&value, sizeof(value));
+    StateOf(first)->SetBytes(&value, sizeof(value));
   });
 
   Free(std::move(first));
@@ -76,8 +79,8 @@ TEST_F(Pool, UsesASlotAgainWithAHigherGeneration) {
   EXPECT_EQ(object.id.slot, old_id.slot);
   EXPECT_GT(object.id.generation, old_id.generation);
   EXPECT_FALSE(object.done());
-  EXPECT_EQ(object.data, nullptr);
-  EXPECT_EQ(object.size, 0u);
+  EXPECT_EQ(object.bytes(), nullptr);
+  EXPECT_EQ(object.size(), 0u);
   EXPECT_FALSE(pool.FindOwned(old_id)) << "an old id never names the new object";
   EXPECT_TRUE(pool.FindOwned(object.id));
 }
@@ -105,25 +108,27 @@ TEST_F(Pool, HandsWhatTheObjectHeldToTheTrash) {
   Handle handle = pool.MakeOwned(kSelf, kSession);
   ObjectState& object = *StateOf(handle);
   auto live = std::make_shared<const int>(1);
-  object.live = live;
-  object.heap = std::make_shared<std::byte[]>(8);
-  object.contained.push_back(contained);
-  object.error = MakeError(ErrorKind::kTask, "x");
+  Cold& cold = object.MakeCold();
+  cold.live = live;
+  cold.heap = std::make_shared<std::byte[]>(8);
+  cold.contained.push_back(contained);
+  cold.error = MakeError(ErrorKind::kTask, "x");
   handle.Reset();
 
   ObjectPool::Trash trash;
   {
     std::lock_guard lock(object.Lock());
-    pool.Free(object, trash);
+    pool.Clear(object, trash);
   }
+  pool.Recycle(object);
 
-  EXPECT_EQ(trash.live, live);
-  EXPECT_NE(trash.heap, nullptr);
-  ASSERT_EQ(trash.contained.size(), 1u);
-  EXPECT_EQ(trash.contained.front().get(), contained.get());
-  EXPECT_NE(trash.error, nullptr);
-  EXPECT_EQ(object.live, nullptr);
-  EXPECT_TRUE(object.contained.empty());
+  ASSERT_NE(trash.cold, nullptr);
+  EXPECT_EQ(trash.cold->live, live);
+  EXPECT_NE(trash.cold->heap, nullptr);
+  ASSERT_EQ(trash.cold->contained.size(), 1u);
+  EXPECT_EQ(trash.cold->contained.front().get(), contained.get());
+  EXPECT_NE(trash.cold->error, nullptr);
+  EXPECT_EQ(object.cold(), nullptr);
 }
 
 TEST_F(Pool, MakesABorrowedObjectOnceForEachId) {
@@ -135,8 +140,8 @@ TEST_F(Pool, MakesABorrowedObjectOnceForEachId) {
 
   EXPECT_EQ(first.get(), second.get());
   EXPECT_NE(first.get(), other.get());
-  EXPECT_FALSE(StateOf(first)->owned);
-  EXPECT_NE(StateOf(first)->borrower_side, nullptr);
+  EXPECT_FALSE(StateOf(first)->owned());
+  EXPECT_NE(StateOf(first)->cold()->borrower_side, nullptr);
   EXPECT_EQ(pool.FindBorrowed(id).get(), first.get());
   EXPECT_FALSE(pool.FindOwned(id)) << "borrowed objects are no objects of this rank's slots";
 }

@@ -64,7 +64,7 @@ TEST_F(Waiters, CanBeAllRemovedAndComeAgain) {
   object.AddWaiter(second);
   EXPECT_TRUE(object.RemoveWaiter(first));
   EXPECT_TRUE(object.RemoveWaiter(second));
-  EXPECT_EQ(object.waiters, nullptr);
+  EXPECT_FALSE(object.has_waiters());
   object.AddWaiter(first);
 
   object.Complete(Status::kFailed, [] {});
@@ -74,16 +74,16 @@ TEST_F(Waiters, CanBeAllRemovedAndComeAgain) {
 
 TEST_F(Waiters, SeeTheValueThatFillSet) {
   struct Reads : ObjectWaiter {
-    void ObjectDone(ObjectState& object) override { std::memcpy(&seen, object.data, object.size); }
+    void ObjectDone(ObjectState& object) override { std::memcpy(&seen, object.bytes(), object.size()); }
     int seen = 0;
   } reads;
   object.AddWaiter(reads);
   const int value = 201;
 
-  object.Complete(Status::kReady, [&] { object.CopySmall(&value, sizeof(value)); });
+  object.Complete(Status::kReady, [&] { object.SetBytes(&value, sizeof(value)); });
 
   EXPECT_EQ(reads.seen, 201);
-  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(object.data) % 16, 0u);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(object.bytes()) % 16, 0u);
 }
 
 TEST_F(Waiters, MayBeDestroyedWhenTheyAreTold) {

@@ -108,16 +108,17 @@ void GetPlain(const Handle& ref, const TypeOps& ops, void* to, std::int64_t time
 void GetNothing(const Handle& ref, std::int64_t timeout_ns);
 /// Like GetObject; true where `value` is the only hold on it, so that it may be moved from.
 std::shared_ptr<const void> TakeObject(Handle&& ref, const TypeOps& ops, bool* sole);
-/// Blocks until `count` of `refs` are ready or failed, or the time is up. Returns one flag a ref.
-std::vector<bool> WaitObjects(std::span<const Handle> refs, std::size_t count, std::int64_t timeout_ns);
+/// Blocks until `count` of `refs` are ready or failed, or the time is up. Fills `done` with the positions of those that
+/// are, in order and at most `count` of them; a `count` of 0 asks for all that are done now.
+void WaitObjects(const HandleView& refs, std::size_t count, std::int64_t timeout_ns, std::vector<std::uint32_t>& done);
 std::strong_ordering CompareIds(const Handle& a, const Handle& b);
 std::size_t HashId(const Handle& a);
 std::string IdText(const Handle& a);
 
-/// Hands out the positions of refs in the order in which they become ready. One reader.
+/// Hands out the positions of refs in the order in which they become ready. One reader. The refs must be kept.
 class CompletionQueue {
  public:
-  explicit CompletionQueue(std::vector<Handle> refs);
+  explicit CompletionQueue(const HandleView& refs);
   ~CompletionQueue();
   CompletionQueue(const CompletionQueue&) = delete;
   CompletionQueue& operator=(const CompletionQueue&) = delete;

@@ -2,6 +2,7 @@
 // A counted hold on a record of the runtime (an object or an actor as this process knows it).
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -9,7 +10,7 @@ namespace manta::detail {
 
 /// What every record begins with. The count is of holds in this process: refs of the user, arguments of tasks, waits.
 struct CountedRecord {
-  std::atomic<std::int64_t> holds{0};
+  std::atomic<std::int32_t> holds{0};
 };
 
 /// Called when the last hold goes; the record may be gone afterwards. Any thread.
@@ -19,6 +20,7 @@ class Handle {
  public:
   Handle() = default;
   explicit Handle(CountedRecord* record) : record_(record) { Retain(); }
+  /// Takes over a hold that was counted already.
   Handle(const Handle& other) : record_(other.record_) { Retain(); }
   Handle(Handle&& other) noexcept : record_(std::exchange(other.record_, nullptr)) {}
   Handle& operator=(Handle other) noexcept {
@@ -48,6 +50,22 @@ class Handle {
     if (record_ != nullptr) record_->holds.fetch_add(1, std::memory_order_relaxed);
   }
   CountedRecord* record_ = nullptr;
+};
+
+/// Handles that lie in an array of larger or other objects (refs), seen without copying them.
+class HandleView {
+ public:
+  HandleView() = default;
+  /// `first` begins the first of `count` objects of `stride` bytes, each of which begins with a Handle.
+  HandleView(const Handle* first, std::size_t count, std::size_t stride = sizeof(Handle))
+      : first_(reinterpret_cast<const std::byte*>(first)), count_(count), stride_(stride) {}
+  std::size_t size() const { return count_; }
+  const Handle& operator[](std::size_t i) const { return *reinterpret_cast<const Handle*>(first_ + i * stride_); }
+
+ private:
+  const std::byte* first_ = nullptr;
+  std::size_t count_ = 0;
+  std::size_t stride_ = sizeof(Handle);
 };
 
 }  // namespace manta::detail
