@@ -159,7 +159,7 @@ class TaskPlane {
   Parts parts_;
   ActorTasks* actors_ = nullptr;
   std::function<void(const wire::Lease&)> before_leased_run_;
-  static constexpr std::size_t kStackForInPlace = 256u << 10;
+  static constexpr std::size_t kStackForInPlace = worker::StackPool::kTaskStackBytes;
 
   std::atomic<std::uint64_t> submitted_{0};  // by this rank; for Drain and shutdown
   std::atomic<std::uint64_t> finished_{0};
