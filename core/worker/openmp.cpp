@@ -1,6 +1,7 @@
 #include "core/worker/openmp.hpp"
 
 #include <dlfcn.h>
+#include <pthread.h>
 
 extern "C" {
 // Null where the program has no OpenMP. omp_in_parallel is not enough: it doesn't count regions of one thread.
@@ -41,6 +42,22 @@ const Functions& Found() {
 
 bool InParallelRegion() { return Found().level != nullptr && Found().level() > 0; }
 bool IsHelper() { return InParallelRegion() && Found().thread_num() != 0; }
+
+std::size_t StackLeftOfHelper() {
+  thread_local const std::byte* low = [] {
+    void* at = nullptr;
+    std::size_t size = 0;
+    pthread_attr_t attributes;
+    if (::pthread_getattr_np(::pthread_self(), &attributes) == 0) {
+      ::pthread_attr_getstack(&attributes, &at, &size);
+      ::pthread_attr_destroy(&attributes);
+    }
+    return static_cast<const std::byte*>(at);
+  }();
+  const auto* here = static_cast<const std::byte*>(__builtin_frame_address(0));
+  return low != nullptr && here > low ? static_cast<std::size_t>(here - low) : 0;
+}
+
 int Width() { return Found().max_threads != nullptr ? Found().max_threads() : 0; }
 void SetWidth(int width) {
   if (width > 0) Found().set_num_threads(width);
