@@ -18,6 +18,12 @@ constexpr char kText[] =
     "task finds at least 5 MiB. Keep large arrays on the heap (std::vector), and make deep recursion a loop, or tasks "
     "(Remote and Get have no such limit).\n";
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitizerTells = true;
+#else
+constexpr bool kSanitizerTells = false;
+#endif
+
 constexpr std::size_t kHandlerStackBytes = 64u << 10;  // a handler from before may print a backtrace
 
 bool (*is_red_zone)(const void*) = nullptr;  // written once, before the handler is there
@@ -45,8 +51,8 @@ void SayStackOverflow() {
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kText, sizeof(kText) - 1);
 }
 
-OverflowWatch::OverflowWatch([[maybe_unused]] bool (*asked)(const void*)) {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they tell it themselves
+OverflowWatch::OverflowWatch(bool (*asked)(const void*)) {
+  if (kSanitizerTells) return;
   stack_t now{};
   if (::sigaltstack(nullptr, &now) != 0 || (now.ss_flags & SS_DISABLE) == 0) return;
   void* at = ::mmap(nullptr, kHandlerStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -66,7 +72,6 @@ OverflowWatch::OverflowWatch([[maybe_unused]] bool (*asked)(const void*)) {
     ::sigaction(SIGSEGV, nullptr, &before);
     ::sigaction(SIGSEGV, &action, nullptr);
   });
-#endif
 }
 
 OverflowWatch::~OverflowWatch() {
