@@ -181,7 +181,7 @@ class TaskPlane {
   Parts parts_;
   ActorTasks* actors_ = nullptr;
   std::function<void(const wire::Lease&)> before_leased_run_;
-  static constexpr std::size_t kStackForInPlace = 256u << 10;
+  static constexpr std::size_t kStackForInPlace = worker::StackPool::kTaskStackBytes;
   static constexpr std::uint64_t kSubmitsPerPoll = 32;
   static constexpr std::size_t kPlainInTaskOk = 24;  // with the head a cell of a ring
 

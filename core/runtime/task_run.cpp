@@ -4,6 +4,7 @@
 #include "core/base/log.hpp"
 #include "core/runtime/invocation.hpp"
 #include "core/runtime/task_plane.hpp"
+#include "core/worker/openmp.hpp"
 
 namespace manta::runtime {
 
@@ -102,14 +103,20 @@ void TaskPlane::RunLeased(TaskPtr task) {
 }
 
 bool TaskPlane::TryRunInPlace(ObjectState& object) {
-  RunContext* run = RunContext::Current();
-  if (run == nullptr || run->executor < 0) return false;
   const worker::FiberThread* fibers = worker::FiberThread::Current();
-  if (fibers == nullptr || fibers->StackLeft() < kStackForInPlace) return false;
+  int executor = -1;
+  if (fibers != nullptr) {
+    RunContext* run = RunContext::Current();
+    if (run == nullptr || run->executor < 0 || fibers->StackLeft() < kStackForInPlace) return false;
+    executor = run->executor;
+  } else if (!worker::openmp::IsHelper() || worker::openmp::StackLeftOfHelper() < kStackForInPlace) {
+    // A helper of a task's region shares the task's CPU, which is not free for others before the region ends.
+    return false;
+  }
   const TaskPtr task = ProducerOf(object);
   if (!task || !task->one_cpu || task->kind() != task::TaskKind::kTask) return false;
   if ((task->is_pinned() && task->pinned() != options_.self) || !task->Claim()) return false;
-  RunHere(task, run->executor);
+  RunHere(task, executor);
   return true;
 }
 

@@ -8,7 +8,7 @@ __attribute__((noinline)) WaitHooks*& WaitHooks::OfThisThread() {
 }
 
 WaitPoint::WaitPoint(worker::Progress& progress)
-    : progress_(progress), fibers_(worker::FiberThread::Current()), sleeper_(worker::Sleeper::OfThisThread()) {}
+    : progress_(progress), fibers_(worker::FiberThread::CurrentToPark()), sleeper_(worker::Sleeper::OfThisThread()) {}
 
 void WaitPoint::Signal() {
   worker::Sleeper& sleeper = sleeper_;

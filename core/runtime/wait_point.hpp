@@ -36,7 +36,7 @@ class WaitPoint {
 
  private:
   worker::Progress& progress_;
-  worker::FiberThread* const fibers_;  // null: a plain thread
+  worker::FiberThread* const fibers_;  // null: the thread itself waits
   worker::Sleeper& sleeper_;
   // The wait that a Signal must end; guarded by mutex_ for Signal and Wait may meet.
   std::mutex mutex_;

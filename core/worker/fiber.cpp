@@ -1,14 +1,16 @@
 #include "core/worker/fiber.hpp"
 
-#include <pthread.h>
-
 #include <boost/context/detail/fcontext.hpp>
 
 #include <cxxabi.h>
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdlib>
 
 #include "core/base/check.hpp"
+#include "core/worker/openmp.hpp"
+#include "core/worker/stack_overflow.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -30,13 +32,48 @@ struct ExceptionGlobals {
 
 thread_local FiberThread* current_thread = nullptr;
 
+// Spare flows of a thread that keep their stacks, and how the others give theirs back: so many at a time (some 100 us),
+// after so long, for tasks that wait come in bursts.
+constexpr std::size_t kSparesKept = 16;
+constexpr std::size_t kReleasedAtOnce = 64;
+constexpr std::int64_t kReleaseAfterNs = 10'000'000;
+constexpr std::int64_t kReleaseAgainNs = 1'000'000;
+
+struct Kept {
+  std::uint64_t (*save)();
+  void (*restore)(std::uint64_t);
+};
+// Written before any thread runs fibers.
+std::array<Kept, FiberThread::kMaxKept> kept{};
+std::size_t kept_count = 0;
+
+/// What a thread has one of and each flow is to have of its own.
+struct ThreadState {
+  ExceptionGlobals exceptions;
+  int error_number = 0;
+  int openmp_width = 0;
+  std::array<std::uint64_t, FiberThread::kMaxKept> kept{};
+
+  void Save() {
+    exceptions = *reinterpret_cast<ExceptionGlobals*>(abi::__cxa_get_globals());
+    error_number = errno;
+    openmp_width = openmp::Width();
+    for (std::size_t i = 0; i < kept_count; ++i) kept[i] = worker::kept[i].save();
+  }
+  void Restore() const {
+    *reinterpret_cast<ExceptionGlobals*>(abi::__cxa_get_globals()) = exceptions;
+    if (openmp::Width() != openmp_width) openmp::SetWidth(openmp_width);
+    for (std::size_t i = 0; i < kept_count; ++i) worker::kept[i].restore(kept[i]);
+    errno = error_number;
+  }
+};
+
 }  // namespace
 
 struct Flow {
   context::fcontext_t context = nullptr;
   Stack stack;  // empty for the thread's own
-  ExceptionGlobals exceptions;
-  int saved_errno = 0;
+  ThreadState state;
   void* data = nullptr;
 #if defined(__SANITIZE_ADDRESS__)
   void* fake_stack = nullptr;
@@ -63,43 +100,65 @@ FiberThread::FiberThread(StackPool& stacks) : stacks_(stacks), native_(std::make
 }
 
 FiberThread::~FiberThread() {
-  for (Flow* flow : spare_) {
-    if (flow == native_.get()) continue;
+  for (Flow* flow : spare_) Release(flow);
+}
+
+void FiberThread::Release(Flow* flow) {
 #if defined(__SANITIZE_THREAD__)
-    __tsan_destroy_fiber(flow->tsan_fiber);
+  __tsan_destroy_fiber(flow->tsan_fiber);
 #endif
 #if defined(__SANITIZE_ADDRESS__)
-    // Loop's frames never return, and would leave their marks to the stack's next user. The context is the stack
-    // pointer.
-    auto* at = static_cast<std::byte*>(flow->context);
-    __asan_unpoison_memory_region(at, static_cast<std::size_t>(flow->stack.top() - at));
+  // Loop's frames never return, and would leave their marks to the stack's next user. The context is the stack pointer.
+  auto* at = static_cast<std::byte*>(flow->context);
+  __asan_unpoison_memory_region(at, static_cast<std::size_t>(flow->stack.top() - at));
 #endif
-    stacks_.GiveBack(flow->stack);
-    delete flow;
+  stacks_.GiveBack(flow->stack);
+  delete flow;
+}
+
+std::int64_t FiberThread::ReleaseSpares(std::int64_t now_ns) {
+  if (spare_.size() <= kSparesKept) return release_at_ns_ = -1;
+  if (release_at_ns_ < 0) return release_at_ns_ = now_ns + kReleaseAfterNs;
+  if (now_ns < release_at_ns_) return release_at_ns_;
+  for (std::size_t i = 0; i < kReleasedAtOnce && spare_.size() > kSparesKept; ++i) {
+    Release(spare_.front());
+    spare_.pop_front();
   }
+  return release_at_ns_ = spare_.size() > kSparesKept ? now_ns + kReleaseAgainNs : -1;
 }
 
 // Not inlined: the compiler may keep the address of a thread_local over a switch, and the flow's next line would then
 // look at the thread it was on before. (Flows do not change threads here; this keeps it safe if they ever do.)
 __attribute__((noinline)) FiberThread* FiberThread::Current() { return current_thread; }
 
+FiberThread* FiberThread::CurrentToPark() {
+  FiberThread* thread = Current();
+  return thread != nullptr && !openmp::InParallelRegion() ? thread : nullptr;
+}
+
+void FiberThread::KeepAcrossParks(std::uint64_t (*save)(), void (*restore)(std::uint64_t)) {
+  MANTA_ASSERT(kept_count < kMaxKept);
+  kept[kept_count++] = {save, restore};
+}
+
+bool FiberThread::IsRedZone(const void* address) {
+  const FiberThread* thread = current_thread;
+  if (thread == nullptr) return false;
+  const std::byte* low = thread->current_->stack.low;
+  return low != nullptr && address < low && address >= low - StackPool::kRedZoneBytes;
+}
+
 void*& FiberThread::flow_data() { return current_->data; }
 
 void FiberThread::RunLoop() {
   current_thread = this;
-  pthread_attr_t attributes;
-  if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
-    void* low = nullptr;
-    std::size_t size = 0;
-    pthread_attr_getstack(&attributes, &low, &size);
-    native_->stack = {static_cast<std::byte*>(low), size};
-    pthread_attr_destroy(&attributes);
-  }
+  const OverflowWatch watch(IsRedZone);
 #if defined(__SANITIZE_THREAD__)
   native_->tsan_fiber = __tsan_get_current_fiber();
 #endif
-  Loop();
-  MANTA_ASSERT(current_ == native_.get());
+  // Not here: a stack of the pool has a known size, whatever the limits of the system are.
+  SwitchTo(SpareOrNewFlow(), nullptr);
+  MANTA_ASSERT(parked_ == 0);
   current_thread = nullptr;
 }
 
@@ -135,31 +194,33 @@ Flow* FiberThread::NewFlow() {
 
 void FiberThread::EnterNewFlow(void* from_context) {
   AfterSwitch(from_context, nullptr);
-  *reinterpret_cast<ExceptionGlobals*>(abi::__cxa_get_globals()) = ExceptionGlobals{};
+  ThreadState first = native_->state;
+  first.exceptions = {};
+  first.Restore();
   for (;;) {
     Loop();
-    // The thread ends on its own stack, which stands at the top of Loop and sees that it may end too. If it finds more
-    // to do instead, this flow may be needed again: it begins Loop anew.
-    MANTA_ASSERT(parked_ == 0);
-    auto native = std::find(spare_.begin(), spare_.end(), native_.get());
-    MANTA_ASSERT(native != spare_.end());
-    spare_.erase(native);
+    // All other flows stand at the top of Loop. When the thread runs its loop again, this one begins it anew.
     spare_.push_back(current_);
     SwitchTo(native_.get(), nullptr);
   }
 }
 
+Flow* FiberThread::SpareOrNewFlow() {
+  if (spare_.empty()) return NewFlow();
+  Flow* flow = spare_.back();
+  spare_.pop_back();
+  return flow;
+}
+
 bool FiberThread::Park(FiberWait& wait, std::int64_t deadline_ns) {
+  if (!current_->stack.guarded && (StackLeft() == 0 || RedZoneIsDamaged(current_->stack))) {
+    SayStackOverflow();
+    std::abort();
+  }
   if (wait.signaled()) return true;
+  Flow* next = SpareOrNewFlow();
   auto timer = timers_.end();
   if (deadline_ns >= 0) timer = timers_.emplace(deadline_ns, &wait);
-  Flow* next = nullptr;
-  if (spare_.empty()) {
-    next = NewFlow();
-  } else {
-    next = spare_.back();
-    spare_.pop_back();
-  }
   wait.flow_ = current_;
   ++parked_;
   SwitchTo(next, &wait);
@@ -175,6 +236,10 @@ bool FiberThread::SwitchToReady() {
     std::lock_guard lock(ready_mutex_);
     flow = ready_.front();
     ready_.pop_front();
+    // A stack that was parked among thousands is in no cache, nor is its page in the TLB: have them fetched while others
+    // run.
+    if (!ready_.empty()) __builtin_prefetch(ready_.front()->context);
+    if (ready_.size() > 1) __builtin_prefetch(ready_[1]);
     has_ready_.store(!ready_.empty(), std::memory_order_release);
   }
   spare_.push_back(current_);
@@ -195,14 +260,14 @@ std::int64_t FiberThread::FireTimers(std::int64_t now_ns) {
     timers_.erase(first);
     MakeReady(wait->flow_);
   }
-  return timers_.empty() ? -1 : timers_.begin()->first;
+  const std::int64_t release = ReleaseSpares(now_ns);
+  if (timers_.empty()) return release;
+  return release < 0 ? timers_.begin()->first : std::min(release, timers_.begin()->first);
 }
 
 void FiberThread::SwitchTo(Flow* next, FiberWait* publish) {
   Flow* from = current_;
-  auto* globals = reinterpret_cast<ExceptionGlobals*>(abi::__cxa_get_globals());
-  from->exceptions = *globals;
-  from->saved_errno = errno;
+  from->state.Save();
   from_after_switch_ = from;
   publish_after_switch_ = publish;
   current_ = next;
@@ -218,8 +283,7 @@ void FiberThread::SwitchTo(Flow* next, FiberWait* publish) {
 #else
   AfterSwitch(back.fctx, nullptr);
 #endif
-  *reinterpret_cast<ExceptionGlobals*>(abi::__cxa_get_globals()) = from->exceptions;
-  errno = from->saved_errno;
+  from->state.Restore();
 }
 
 void FiberThread::AfterSwitch(void* from_context, [[maybe_unused]] void* fake_stack) {
@@ -229,7 +293,7 @@ void FiberThread::AfterSwitch(void* from_context, [[maybe_unused]] void* fake_st
   __sanitizer_finish_switch_fiber(fake_stack, &low, &size);
   // ASan knows the native stack's bounds only from here.
   if (from_after_switch_ == native_.get() && low != nullptr)
-    native_->stack = {static_cast<std::byte*>(const_cast<void*>(low)), size};
+    native_->stack = {static_cast<std::byte*>(const_cast<void*>(low)), size, true};
 #endif
   from_after_switch_->context = from_context;
   // Only now is the stack we came from whole and at rest, so only now may another thread make it ready.

@@ -1,10 +1,13 @@
 #include "gpu/cuda/cuda_backend.hpp"
 
+#include <cstdint>
+#include <mutex>
 #include <utility>
 
 #include <manta/error.hpp>
 
 #include "core/base/log.hpp"
+#include "core/worker/fiber.hpp"
 #include "gpu/handle_checks.hpp"
 
 #define MANTA_TRY(function, ...) MANTA_CUDA_TRY(*api_, rank_, function, __VA_ARGS__)
@@ -13,6 +16,21 @@ namespace manta::gpu {
 namespace {
 DriverStream Native(StreamHandle stream) { return static_cast<DriverStream>(stream.native); }
 DriverEvent Native(EventHandle event) { return static_cast<DriverEvent>(event.native); }
+
+// The driver of the backend that lives; null between two. Written while no task runs.
+std::atomic<const DriverFunctions*> driver{nullptr};
+
+std::uint64_t CurrentContext() {
+  const DriverFunctions* functions = driver.load(std::memory_order_acquire);
+  DriverContext context = nullptr;
+  if (functions != nullptr) functions->cuCtxGetCurrent(&context);
+  return reinterpret_cast<std::uintptr_t>(context);
+}
+void SetCurrentContext(std::uint64_t context) {
+  if (CurrentContext() == context) return;
+  if (const DriverFunctions* functions = driver.load(std::memory_order_acquire))
+    functions->cuCtxSetCurrent(reinterpret_cast<DriverContext>(context));
+}
 }  // namespace
 
 // Makes the device's context current for one call and puts back what was there: the caller's thread may be a user's,
@@ -44,9 +62,15 @@ CudaBackend::CudaBackend(CudaDetection detection, int rank)
       rank_(rank),
       contexts_(std::make_unique<std::atomic<DriverContext>[]>(devices_.size())) {
   MANTA_ASSERT(api_ != nullptr && !devices_.empty());
+  // The device that a task chose, by MakeCurrent or cudaSetDevice, is its own over a wait too.
+  driver.store(&api_->functions(), std::memory_order_release);
+  static std::once_flag once;
+  std::call_once(once, [] { worker::FiberThread::KeepAcrossParks(CurrentContext, SetCurrentContext); });
 }
 
 CudaBackend::~CudaBackend() {
+  const DriverFunctions* mine = &api_->functions();
+  driver.compare_exchange_strong(mine, nullptr, std::memory_order_release, std::memory_order_relaxed);
   for (std::size_t i = 0; i < devices_.size(); ++i) {
     if (contexts_[i].load(std::memory_order_acquire) == nullptr) continue;
     DriverDevice device = 0;

@@ -32,6 +32,7 @@ const char* LookUpAll(const Library& library, DriverFunctions& f) {
   MANTA_LOOK(cuDeviceGetAttribute);
   MANTA_LOOK(cuDevicePrimaryCtxRetain);
   MANTA_LOOK_AS(cuDevicePrimaryCtxRelease, "cuDevicePrimaryCtxRelease_v2");
+  MANTA_LOOK(cuCtxGetCurrent);
   MANTA_LOOK(cuCtxSetCurrent);
   MANTA_LOOK_AS(cuCtxPushCurrent, "cuCtxPushCurrent_v2");
   MANTA_LOOK_AS(cuCtxPopCurrent, "cuCtxPopCurrent_v2");

@@ -25,6 +25,7 @@ struct DriverFunctions {
   DriverResult (*cuDeviceGetAttribute)(int* value, int attribute, DriverDevice device);
   DriverResult (*cuDevicePrimaryCtxRetain)(DriverContext* context, DriverDevice device);
   DriverResult (*cuDevicePrimaryCtxRelease)(DriverDevice device);
+  DriverResult (*cuCtxGetCurrent)(DriverContext* context);
   DriverResult (*cuCtxSetCurrent)(DriverContext context);
   DriverResult (*cuCtxPushCurrent)(DriverContext context);
   DriverResult (*cuCtxPopCurrent)(DriverContext* context);

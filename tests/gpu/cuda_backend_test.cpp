@@ -15,11 +15,12 @@
 #include "gpu/handles/event.hpp"
 #include "gpu/handles/stream.hpp"
 #include "gpu/memory/device_memory.hpp"
+#include "tests/core/worker/fiber_loop.hpp"
 
 namespace manta::gpu {
 namespace {
 
-class CudaBackendOnPretendDriver : public testing::Test {
+class CudaBackendOnPretendDriver : public ::testing::Test {
  protected:
   void SetUp() override {
     driver_ = ::dlopen("libcuda.so.1", RTLD_NOW);
@@ -72,6 +73,23 @@ TEST_F(CudaBackendOnPretendDriver, MakesADeviceCurrentForTheCallingThread) {
     backend_->MakeCurrent(0);
     EXPECT_EQ(CurrentDevice(), 0);
   }).join();
+}
+
+TEST_F(CudaBackendOnPretendDriver, ATaskKeepsItsDeviceOverAWait) {
+  worker::StackPool stacks;
+  manta::testing::FiberLoop loop(stacks);
+  worker::FiberWait wait(loop);
+  loop.Add([&] {
+    backend_->MakeCurrent(1);
+    loop.Park(wait);
+    EXPECT_EQ(CurrentDevice(), 1);
+  });
+  loop.Add([&] {
+    EXPECT_EQ(CurrentDevice(), -1);
+    backend_->MakeCurrent(0);
+    wait.Signal();
+  });
+  std::thread([&] { loop.Run(); }).join();
 }
 
 TEST_F(CudaBackendOnPretendDriver, OtherCallsLeaveTheCurrentDeviceAsItWas) {

@@ -3,7 +3,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
 #include <exception>
 #include <fstream>
 #include <memory>
@@ -187,6 +192,27 @@ TEST_F(Fibers, KeepErrnoAndTheOwnersPointer) {
   loop.Run();
 }
 
+thread_local std::uint64_t device = 7;
+
+TEST_F(Fibers, KeepWhatOthersAskedFor) {
+  FiberThread::KeepAcrossParks([] { return device; }, [](std::uint64_t value) { device = value; });
+  FiberWait wait(loop);
+  loop.Add([&] {
+    device = 1;
+    loop.Park(wait);
+    EXPECT_EQ(device, 1u);
+  });
+  loop.Add([&] {
+    EXPECT_EQ(device, 7u) << "a new flow begins with what the thread had";
+    device = 2;
+    wait.Signal();
+  });
+
+  loop.Run();
+
+  EXPECT_EQ(device, 7u);
+}
+
 TEST_F(Fibers, KnowTheThreadTheyRunOn) {
   EXPECT_EQ(FiberThread::Current(), nullptr);
   FiberWait wait(loop);
@@ -320,6 +346,44 @@ TEST_F(Fibers, TakeLittleMemoryEachWhenThousandsAreParked) {
 #endif
 }
 
+TEST_F(Fibers, GiveStacksBackAfterABurst) {
+  constexpr std::size_t kTouched = 64u << 10;
+  const int flows = std::min(kManyFlows, 1000);
+  std::vector<std::unique_ptr<FiberWait>> waits;
+  std::atomic<std::size_t> resident = 0;
+  std::size_t at_end = 0;
+  for (int i = 0; i < flows; ++i) {
+    waits.push_back(std::make_unique<FiberWait>(loop));
+    loop.Add([&, i] {
+      volatile char used[kTouched];
+      for (std::size_t at = 0; at < kTouched; at += 1024) used[at] = used[0];
+      loop.Park(*waits[static_cast<std::size_t>(i)]);
+    });
+  }
+  loop.Add([&] {
+    resident = ResidentBytes();
+    for (auto& wait : waits) wait->Signal();
+  });
+  loop.KeepOpen();
+  std::thread clock([&] {
+    while (resident == 0) std::this_thread::yield();
+    for (int i = 0; i < 100; ++i) {
+      loop.now_ns += 20'000'000;
+      loop.Add([] {});  // it looks at the clock after this
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    loop.Add([&] { at_end = ResidentBytes(); });
+    loop.Close();
+  });
+
+  loop.Run();
+  clock.join();
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_LT(at_end + static_cast<std::size_t>(flows) * kTouched / 2, resident);
+#endif
+}
+
 __attribute__((noinline)) int Recurse(FiberLoop& loop, int depth, std::size_t* least_left) {
   volatile char frame[1024];
   frame[0] = static_cast<char>(depth);
@@ -342,11 +406,62 @@ TEST_F(Fibers, RecurseDeeplyOnEveryStack) {
   loop.Run();
 
   EXPECT_EQ(frames, 3001);
-  EXPECT_GT(at_start, StackPool::kStackBytes - (64u << 10));
+  EXPECT_GT(at_start, StackPool::kStackBytes - StackPool::kRedZoneBytes - (16u << 10));
   EXPECT_LT(at_start, StackPool::kStackBytes);
   EXPECT_LT(least_left, at_start - 3000 * 1024);
   EXPECT_GT(least_left, 1u << 20);
 }
+
+// A sanitizer tells of a fault in its own way, and its frames are larger.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+using FibersDeathTest = Fibers;
+
+/// Just past the end of the stack: what is below is another one.
+__attribute__((noinline)) int Overrun(FiberLoop& loop) {
+  volatile char frame[512];
+  frame[0] = 1;
+  return loop.StackLeft() == 0 ? frame[0] : Overrun(loop) + frame[0];
+}
+
+void OverrunWith(StackPool::Guards guards) {
+  StackPool stacks(guards);
+  FiberLoop loop(stacks);
+  FiberWait wait(loop);
+  loop.Add([&] {
+    EXPECT_GT(Overrun(loop), 1000);
+    loop.Park(wait);
+  });
+  loop.Run();
+}
+
+TEST_F(FibersDeathTest, SayThatAGuardWasHit) {
+  EXPECT_EXIT(OverrunWith({true, 16'000}), ::testing::KilledBySignal(SIGSEGV), "manta: stack overflow: .* 8 MiB");
+  EXPECT_EXIT(OverrunWith({false, 16'000}), ::testing::KilledBySignal(SIGSEGV), "manta: stack overflow");
+}
+
+TEST_F(FibersDeathTest, SayThatAStackWithoutGuardWasOverrun) {
+  EXPECT_EXIT(OverrunWith({false, 0}), ::testing::KilledBySignal(SIGABRT), "manta: stack overflow");
+}
+
+TEST_F(FibersDeathTest, LeaveOtherFaultsToTheHandlerFromBefore) {
+  auto fault = [] {
+    std::signal(SIGSEGV, [](int) { ::_exit(33); });
+    StackPool stacks;
+    FiberLoop loop(stacks);
+    loop.Add([] { ::raise(SIGSEGV); });
+    loop.Run();
+  };
+  EXPECT_EXIT(fault(), ::testing::ExitedWithCode(33), "^$");
+  auto sent = [] {
+    std::signal(SIGSEGV, SIG_DFL);
+    StackPool stacks;
+    FiberLoop loop(stacks);
+    loop.Add([] { ::raise(SIGSEGV); });
+    loop.Run();
+  };
+  EXPECT_EXIT(sent(), ::testing::KilledBySignal(SIGSEGV), "^$");
+}
+#endif
 
 TEST_F(Fibers, LoseNoSignalOfOtherThreads) {
   constexpr int kSignalers = 3, kTasks = 600;

@@ -1,10 +1,16 @@
 #include "core/worker/stack_pool.hpp"
 
 #include <gtest/gtest.h>
+#include <manta/error.hpp>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <set>
 #include <vector>
 
@@ -44,6 +50,48 @@ TEST(StackPool, UsesAStackAgainWithItsMemoryGivenBack) {
   EXPECT_EQ(second.low, first.low);
   EXPECT_EQ(second.top()[-1], std::byte{0});
 }
+
+TEST(StackPool, GuardsAsManyStacksAsItMayByMprotect) {
+  StackPool pool({.install = false, .mprotected = 3});
+  int guarded = 0;
+  for (int i = 0; i < 100; ++i) guarded += pool.Take().guarded;
+
+  EXPECT_EQ(guarded, 3);
+}
+
+TEST(StackPool, SeesWritesBelowAStackWithoutAGuard) {
+  StackPool pool({.install = false, .mprotected = 0});
+  const Stack stack = pool.Take();
+  ASSERT_FALSE(stack.guarded);
+  *stack.low = std::byte{1};
+  EXPECT_FALSE(RedZoneIsDamaged(stack));
+
+  stack.low[-100] = std::byte{1};
+
+  EXPECT_TRUE(RedZoneIsDamaged(stack));
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need the address space themselves
+TEST(StackPoolDeathTest, SaysWhenTheAddressSpaceIsUsedUp) {
+  auto use_up = [] {
+    std::ifstream statm("/proc/self/statm");
+    std::size_t pages = 0;
+    statm >> pages;
+    const rlim_t limit = pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) + (100u << 20);
+    const rlimit both{limit, limit};
+    ::setrlimit(RLIMIT_AS, &both);
+    StackPool pool;
+    int taken = 0;
+    try {
+      for (;; ++taken) pool.Take();
+    } catch (const OutOfMemoryError& error) {
+      std::fprintf(stderr, "%d stacks, then: %s", taken, error.what());
+    }
+    std::_Exit(0);
+  };
+  EXPECT_EXIT(use_up(), ::testing::ExitedWithCode(0), "[1-9][0-9]* stacks, then: .*ulimit -v");
+}
+#endif
 
 TEST(StackPoolDeathTest, StopsAnOverflowAtTheGuardPage) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
