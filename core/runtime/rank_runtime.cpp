@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "core/base/event_ring.hpp"
 #include "core/base/log.hpp"
 
 namespace manta::runtime {
@@ -31,6 +32,7 @@ RankRuntime& RankRuntime::Require() {
 
 RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(int, const std::string&)> on_abort)
     : info_(std::move(info)), parts_(parts), on_abort_(std::move(on_abort)) {
+  base::RecordEvents(info_.settings.events);
   const auto blocks = node::BlocksOf(parts_.segment, parts_.layout);
   node::RankBlock& mine = blocks[info_.my_index];
   self_transport_ = std::make_unique<SelfTransport>(info_.self, mine);

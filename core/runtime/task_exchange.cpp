@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/base/check.hpp"
+#include "core/base/event_ring.hpp"
 #include "core/base/log.hpp"
 #include "core/runtime/task_plane.hpp"
 #include "core/task/code_address.hpp"
@@ -70,6 +71,7 @@ void TaskPlane::SendTo(TaskPtr task, Rank to) {
   // A Cancel that came between the claim and this saw kRunning and sent nothing.
   const bool cancelled = record.cancelled.load(std::memory_order_acquire);
   const ObjectId result = record.result;
+  base::Record(base::EventKind::kTaskSent, result);
   parts_.router.Send(to, push);
   if (cancelled) parts_.router.Send(to, wire::TaskCancel{result});
 }
@@ -106,6 +108,7 @@ void TaskPlane::On(Rank from, wire::TaskPush&& push) {
   TaskRecord& record = *task;
   record.kind = push.kind;
   record.result = push.result;
+  base::Record(base::EventKind::kTaskReceived, record.result);
   record.thunk = reinterpret_cast<detail::Thunk>(const_cast<void*>(task::DecodeCode(push.thunk)));
   record.function = push.function == 0 ? nullptr : task::DecodeCode(push.function);
   record.bytes.Reset(push.bytes.size());

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "core/base/check.hpp"
+#include "core/base/event_ring.hpp"
 #include "core/base/log.hpp"
 #include "core/task/code_address.hpp"
 
@@ -125,6 +126,7 @@ Handle TaskPlane::Submit(TaskPtr task) {
   }
   submitted_.fetch_add(1, std::memory_order_relaxed);
   Counters::Add(parts_.counters.tasks_submitted);
+  base::Record(base::EventKind::kTaskSubmitted, record.result);
   if (record.kind == TaskKind::kActorCall) Counters::Add(parts_.counters.actor_calls);
 
   // Borrowed refs need their value's whereabouts; pending ones are waited for.

@@ -1,6 +1,7 @@
 // Running tasks on this rank.
 #include <exception>
 
+#include "core/base/event_ring.hpp"
 #include "core/base/log.hpp"
 #include "core/runtime/invocation.hpp"
 #include "core/runtime/task_plane.hpp"
@@ -17,6 +18,8 @@ RunResult TaskPlane::Execute(TaskRecord& record, RunContext& run, void* self, Ob
   run.submitter.id = record.run_id = NextRunId();
   RunContext::Scope scope(run);
   TaskInvocation invocation(record, self, objects, result);
+  const bool call = record.kind == task::TaskKind::kActorCall;
+  base::Record(call ? base::EventKind::kCallStarted : base::EventKind::kTaskStarted, record.result);
   try {
     record.thunk(invocation);
     result.ok = true;
@@ -29,6 +32,7 @@ RunResult TaskPlane::Execute(TaskRecord& record, RunContext& run, void* self, Ob
     result.retry = record.retry_matcher != nullptr && record.retry_matcher(thrown);
     result.live.reset();
   }
+  base::Record(call ? base::EventKind::kCallEnded : base::EventKind::kTaskEnded, record.result);
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "core/base/check.hpp"
+#include "core/base/event_ring.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -162,8 +163,10 @@ bool FiberThread::Park(FiberWait& wait, std::int64_t deadline_ns) {
   }
   wait.flow_ = current_;
   ++parked_;
+  base::Record(base::EventKind::kParked, reinterpret_cast<std::uintptr_t>(current_));
   SwitchTo(next, &wait);
   --parked_;
+  base::Record(base::EventKind::kResumed, reinterpret_cast<std::uintptr_t>(current_));
   if (timer != timers_.end() && !wait.timed_out_) timers_.erase(timer);
   return !wait.timed_out_;
 }
