@@ -11,6 +11,7 @@
 #include "core/runtime/invocation.hpp"
 #include "core/runtime/multi_wait.hpp"
 #include "core/runtime/rank_runtime.hpp"
+#include "core/runtime/wait_note.hpp"
 #include "core/task/code_address.hpp"
 
 namespace manta {
@@ -56,6 +57,7 @@ void WaitDone(RankRuntime& runtime, ObjectState& object, std::int64_t timeout_ns
   if (!object.owned) runtime.objects().RequestValue(object);
   ObjectState* const one[] = {&object};
   runtime::MultiWait wait(runtime.progress(), one, 1);
+  runtime::WaitNote note(one, 1, timeout_ns);
   runtime::Cancellable cancellable(wait.point());
   const bool ended = wait.Wait(DeadlineOf(timeout_ns));
   if (object.done()) return;
@@ -247,6 +249,7 @@ std::vector<bool> WaitObjects(std::span<const Handle> refs, std::size_t count, s
       for (ObjectState* object : objects)
         if (!object->done()) runtime.tasks().TryRunInPlace(*object);
     runtime::MultiWait wait(runtime.progress(), objects, count);
+    runtime::WaitNote note(objects, count, timeout_ns);
     runtime::Cancellable cancellable(wait.point());
     wait.Wait(DeadlineOf(timeout_ns));
     if (cancellable.IsCancelled()) throw CancelledError("the task was cancelled while it waited");

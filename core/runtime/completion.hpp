@@ -12,6 +12,7 @@
 
 #include "core/object/object_state.hpp"
 #include "core/runtime/cancellable.hpp"
+#include "core/runtime/wait_note.hpp"
 #include "core/runtime/wait_point.hpp"
 
 namespace manta::runtime {
@@ -57,6 +58,7 @@ class Completion {
         waiting_ = &point;
       }
       Cancellable cancellable(point);
+      WaitNote note(refs_, 1, deadline_ns);
       const bool signaled = point.Wait(deadline_ns);
       std::lock_guard lock(mutex_);
       waiting_ = nullptr;

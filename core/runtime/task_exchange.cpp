@@ -5,6 +5,7 @@
 #include "core/base/event_ring.hpp"
 #include "core/base/log.hpp"
 #include "core/runtime/task_plane.hpp"
+#include "core/runtime/wait_note.hpp"
 #include "core/task/code_address.hpp"
 
 namespace manta::runtime {
@@ -18,6 +19,7 @@ bool TaskPlane::ArgumentsHaveBytes(const TaskRecord& record) {
 }
 
 object::ErrorPtr TaskPlane::MakeArgumentBytes(TaskRecord& record) {
+  const RunNote note;
   try {
     for (const auto& argument : record.arguments) parts_.objects.MakeBytes(*object::StateOf(argument.object));
     return nullptr;

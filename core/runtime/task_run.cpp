@@ -5,6 +5,7 @@
 #include "core/base/log.hpp"
 #include "core/runtime/invocation.hpp"
 #include "core/runtime/task_plane.hpp"
+#include "core/runtime/wait_note.hpp"
 
 namespace manta::runtime {
 
@@ -37,6 +38,7 @@ RunResult TaskPlane::Execute(TaskRecord& record, RunContext& run, void* self, Ob
 }
 
 void TaskPlane::RunHere(const TaskPtr& task, int executor) {
+  const RunNote note;
   RunContext run;
   run.executor = executor;
   if (task->cancelled.load(std::memory_order_acquire)) {
