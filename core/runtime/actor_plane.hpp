@@ -71,7 +71,7 @@ class ActorPlane : public ActorTasks {
   void DestroyAll();
   /// Adds what this host knows of actor calls; who holds resources. In hang_answer.cpp.
   void TellOf(std::vector<wire::HangTask>& tasks);
-  void TellHolders(std::vector<std::string>& lines);
+  void TellHolders(std::vector<wire::HangHolder>& holders);
 
   // ---- from the rooms below ----
   void OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error) override;

@@ -16,16 +16,6 @@ namespace {
 constexpr std::size_t kMaxWaits = 32;
 constexpr std::size_t kMaxBehind = 8;  // of what one task waits for
 
-std::string HoldsText(Rank rank, const std::string& who, const wire::Lease& lease) {
-  std::string text = who + " on rank " + std::to_string(rank.value) + " holds";
-  std::int64_t gpus = 0;
-  for (const wire::DeviceShare& share : lease.devices) gpus += share.amount;
-  wire::Shape shape;
-  shape.cpus = lease.cpus;
-  shape.gpus = gpus;
-  return text + " " + scheduling::Describe(shape);
-}
-
 HangState StateOf(Phase phase) {
   switch (phase) {
     case Phase::kWaiting: return HangState::kArguments;
@@ -120,17 +110,18 @@ void ActorPlane::TellOf(std::vector<wire::HangTask>& tasks) {
   }
 }
 
-void ActorPlane::TellHolders(std::vector<std::string>& lines) {
+void ActorPlane::TellHolders(std::vector<wire::HangHolder>& holders) {
   std::lock_guard lock(mutex_);
   for (const auto& [id, actor] : instances_) {
     std::lock_guard actor_lock(actor->mutex);
-    if (actor->lease.id == 0 || lines.size() >= kMaxWaits) continue;
+    if (actor->lease.id == 0 || holders.size() >= kMaxWaits) continue;
     std::ostringstream who;
     if (actor->name.empty())
       who << "actor " << id;
     else
       who << "actor '" << actor->name << "'";
-    lines.push_back(HoldsText(self_, who.str(), actor->lease));
+    who << " on rank " << self_;
+    holders.push_back({who.str(), actor->lease.id});
   }
 }
 
@@ -158,7 +149,8 @@ void RankRuntime::On(Rank from, const wire::HangQuery& query) {
     reply.waits = ReadWaitNotes(kMaxWaits, &reply.more_waits);
     actors_->TellHolders(reply.holders);
     for (const wire::HangWait& wait : reply.waits)
-      if (wait.lease.id != 0) reply.holders.push_back(HoldsText(info_.self, "task '" + wait.name + "'", wait.lease));
+      if (wait.lease != 0)
+        reply.holders.push_back({"task '" + wait.name + "' on rank " + std::to_string(info_.self.value), wait.lease});
   }
   if (!query.objects.empty()) {
     reply.tasks = tasks_->TellOf(query.objects);

@@ -205,7 +205,10 @@ std::vector<ObjectId> NotYetTold(const HangFacts& facts) {
     told.insert(task.id);
     wanted.insert(task.behind.begin(), task.behind.end());
   }
-  for (const auto& [rank, wait] : facts.waits) wanted.insert(wait.objects.begin(), wait.objects.end());
+  for (const auto& [rank, wait] : facts.waits) {
+    wanted.insert(wait.objects.begin(), wait.objects.end());
+    wanted.insert(wait.outers.begin(), wait.outers.end());  // for their names
+  }
   std::vector<ObjectId> missing;
   std::set_difference(wanted.begin(), wanted.end(), told.begin(), told.end(), std::back_inserter(missing));
   return missing;
@@ -239,7 +242,10 @@ HangText DescribeHang(const HangFacts& facts) {
   }
   // What stands between: tasks that nobody waits for in a Get, but others as an argument.
   std::set<ObjectId> running;
-  for (const auto& [rank, wait] : facts.waits) running.insert(wait.run);
+  for (const auto& [rank, wait] : facts.waits) {
+    running.insert(wait.run);
+    running.insert(wait.outers.begin(), wait.outers.end());
+  }
   for (const auto& [id, told] : picture.tasks())
     if (!said.contains(id) && !running.contains(id)) say(picture.Describe(id));
   if (left_out != 0) text.lines.push_back("  and " + std::to_string(left_out) + " more");
@@ -247,9 +253,7 @@ HangText DescribeHang(const HangFacts& facts) {
   const bool resources = std::any_of(facts.tasks.begin(), facts.tasks.end(),
                                      [](const auto& told) { return told.second.state == HangState::kResources; });
   if (resources) {
-    for (const std::string& line : facts.requests) text.lines.push_back("  " + line);
-    for (const std::string& line : facts.holders) text.lines.push_back("  " + line);
-    if (!facts.free.empty()) text.lines.push_back("  free: " + facts.free);
+    for (const std::string& line : facts.resources) text.lines.push_back("  " + line);
   }
   if (const auto circle = picture.FindCircle()) {
     text.circle = true;

@@ -48,9 +48,8 @@ struct HangFacts {
   std::vector<std::pair<Rank, wire::HangWait>> waits;
   std::uint64_t more_waits = 0;
   std::vector<std::pair<Rank, wire::HangTask>> tasks;
-  std::vector<std::string> requests;  // which requests for resources wait, and for what
-  std::vector<std::string> holders;   // who holds some
-  std::string free;
+  std::vector<wire::HangHolder> holders;
+  std::vector<std::string> resources;  // for people: which requests wait, who holds what, what is free
 };
 /// The tasks and calls that stand behind `facts` and that nobody has told about yet: to be asked for next.
 std::vector<ObjectId> NotYetTold(const HangFacts& facts);

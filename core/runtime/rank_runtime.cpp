@@ -199,10 +199,19 @@ void RankRuntime::MakeHangWatch() {
   HangWatch::Options options;
   options.seconds = info_.settings.hang_seconds;
   options.add_resources = [this](HangFacts& facts) {
-    facts.requests = ledger_->WhyWaiting();
+    facts.resources = ledger_->WhyWaiting();
+    for (const wire::HangHolder& holder : facts.holders)
+      if (const auto shape = ledger_->HeldBy(holder.lease))
+        facts.resources.push_back(holder.name + " holds " + scheduling::Describe(*shape));
     std::ostringstream free;
-    for (const auto& [name, amount] : ledger_->Available()) free << (free.tellp() == 0 ? "" : ", ") << amount << ' ' << name;
-    facts.free = free.str();
+    for (const auto& [name, amount] : ledger_->Available()) {
+      free << (free.tellp() == 0 ? "free: " : ", ") << name << ' ';
+      if (name == "memory")
+        free << static_cast<std::int64_t>(amount / (1 << 20)) << " MiB";
+      else
+        free << amount;
+    }
+    facts.resources.push_back(free.str());
   };
   if (info_.settings.hang_abort)
     options.abort = [this](const std::string& reason) {

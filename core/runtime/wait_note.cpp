@@ -80,7 +80,7 @@ wire::HangWait WaitNote::Read() const {
       std::lock_guard lock(run_->actor->mutex);
       wait.actor_name = run_->actor->name;
     } else {
-      wait.lease = task.lease;
+      wait.lease = task.lease.id;
     }
   }
   std::size_t pending = 0;

@@ -342,11 +342,18 @@ struct HangWait {
   std::vector<ObjectId> objects;
   std::uint64_t more = 0;        // objects beyond those
   std::uint8_t needs_all = 0;
-  Lease lease;                   // of a task; what it holds while it waits
+  std::uint64_t lease = 0;       // of a task; what it keeps while it waits
   template <class V>
   void Fields(V& v) {
     v(run); v(outers); v(name); v(actor); v(actor_name); v(what); v(objects); v(more); v(needs_all); v(lease);
   }
+};
+/// Who keeps resources: an actor, or a task that waits.
+struct HangHolder {
+  std::string name;
+  std::uint64_t lease = 0;
+  template <class V>
+  void Fields(V& v) { v(name); v(lease); }
 };
 /// kReady, kNoTask (no task makes it), kSent: of the owner. kMailbox, kNotMade (the actor): of an actor's host.
 enum class HangState : std::uint8_t { kReady, kNoTask, kArguments, kResources, kQueued, kMailbox, kNotMade, kSent, kRunning };
@@ -386,7 +393,7 @@ struct HangReply {
   std::vector<HangWait> waits;
   std::uint64_t more_waits = 0;
   std::vector<HangTask> tasks;
-  std::vector<std::string> holders;  // of leases, for people
+  std::vector<HangHolder> holders;
   template <class V>
   void Fields(V& v) {
     v(round); v(progress); v(computing); v(endless); v(timed); v(driver_waits); v(waits); v(more_waits); v(tasks);
