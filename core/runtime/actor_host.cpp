@@ -2,6 +2,7 @@
 #include "core/base/clock.hpp"
 #include "core/base/log.hpp"
 #include "core/runtime/actor_plane.hpp"
+#include "core/runtime/wait_note.hpp"
 
 namespace manta::runtime {
 
@@ -100,6 +101,7 @@ void ActorPlane::Schedule(const ActorPtr& actor) {
 }
 
 void ActorPlane::RunCreation(const ActorPtr& actor, const TaskPtr& task) {
+  const RunNote note;
   RunContext run;
   run.actor = actor.get();
   task::RunResult result;
@@ -142,6 +144,7 @@ void ActorPlane::RunCreation(const ActorPtr& actor, const TaskPtr& task) {
 
 /// Runs calls for as long as there are some, or for one turn.
 void ActorPlane::RunCalls(const ActorPtr& actor, std::uint32_t incarnation) {
+  const RunNote note;
   const std::int64_t begin = base::NowNanoseconds();
   for (;;) {
     TaskPtr task;

@@ -69,6 +69,9 @@ class ActorPlane : public ActorTasks {
   std::optional<Handle> Find(const std::string& name);
   /// Destroys the instances of this rank. User code.
   void DestroyAll();
+  /// Adds what this host knows of actor calls; who holds resources. In hang_answer.cpp.
+  void TellOf(std::vector<wire::HangTask>& tasks);
+  void TellHolders(std::vector<wire::HangHolder>& holders);
 
   // ---- from the rooms below ----
   void OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error) override;

@@ -11,6 +11,7 @@
 #include "core/runtime/invocation.hpp"
 #include "core/runtime/multi_wait.hpp"
 #include "core/runtime/rank_runtime.hpp"
+#include "core/runtime/wait_note.hpp"
 #include "core/task/code_address.hpp"
 
 namespace manta {
@@ -52,6 +53,8 @@ void WaitDone(RankRuntime& runtime, ObjectState& object, std::int64_t timeout_ns
   if (runtime.tasks().TryRunInPlace(object)) return;
   if (!object.owned()) runtime.objects().RequestValue(object);
   runtime::SingleWait wait(runtime.progress(), object);
+  ObjectState* const one[] = {&object};
+  runtime::WaitNote note(one, 1, timeout_ns);
   runtime::Cancellable cancellable(wait.point());
   const bool ended = wait.Wait(DeadlineOf(timeout_ns));
   if (object.done()) return;

@@ -12,6 +12,7 @@
 
 #include "core/object/object_state.hpp"
 #include "core/runtime/cancellable.hpp"
+#include "core/runtime/wait_note.hpp"
 #include "core/runtime/wait_point.hpp"
 
 namespace manta::runtime {

@@ -43,6 +43,10 @@ class LedgerService {
     std::lock_guard lock(mutex_);
     return ledger_.Available();
   }
+  std::optional<wire::Shape> HeldBy(std::uint64_t lease) const {
+    std::lock_guard lock(mutex_);
+    return ledger_.HeldBy(lease);
+  }
   std::vector<std::string> WhyWaiting() const {
     std::lock_guard lock(mutex_);
     return ledger_.WhyWaiting();

@@ -1,9 +1,12 @@
 #include "core/runtime/rank_runtime.hpp"
 
 #include <algorithm>
+#include <sstream>
 #include <thread>
 
+#include "core/base/event_ring.hpp"
 #include "core/base/log.hpp"
+#include "core/runtime/wait_note.hpp"
 
 namespace manta::runtime {
 namespace {
@@ -31,6 +34,8 @@ RankRuntime& RankRuntime::Require() {
 
 RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(int, const std::string&)> on_abort)
     : info_(std::move(info)), parts_(parts), on_abort_(std::move(on_abort)) {
+  base::RecordEvents(info_.settings.events);
+  notes_are_made.store(info_.settings.hang_seconds > 0, std::memory_order_relaxed);
   const auto blocks = node::BlocksOf(parts_.segment, parts_.layout);
   node::RankBlock& mine = blocks[info_.my_index];
   self_transport_ = std::make_unique<SelfTransport>(info_.self, mine);
@@ -86,6 +91,7 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
       }
   });
   if (info_.self == Rank(0)) ledger_ = std::make_unique<LedgerService>(info_.specs, *router_, counters_);
+  if (info_.self == Rank(0) && info_.settings.hang_seconds > 0) MakeHangWatch();
   stats_queries_ = std::make_unique<Queries<std::vector<std::uint64_t>>>(*progress_);
   available_queries_ = std::make_unique<Queries<std::vector<std::pair<std::string, double>>>>(*progress_);
 }
@@ -101,6 +107,7 @@ void RankRuntime::Start() {
   current.store(this, std::memory_order_release);
   progress_->Start();
   executors_->Start();
+  if (hang_watch_) hang_watch_->Start();
 }
 
 void RankRuntime::OnLastHold(ObjectState& object) {
@@ -175,6 +182,8 @@ void RankRuntime::OnMessage(Rank source, std::span<const std::byte> bytes) {
     MANTA_TO(this, Abort);
     MANTA_TO(this, SessionEnd);
     MANTA_TO(this, SessionEnded);
+    MANTA_TO(this, HangQuery);
+    MANTA_TO(hang_watch_, HangReply);
     case Kind::kStatsReply: {
       auto reply = wire::Decode<wire::StatsReply>(reader);
       return stats_queries_->Answered(reply.token, std::move(reply.values));
@@ -192,24 +201,32 @@ void RankRuntime::OnMessage(Rank source, std::span<const std::byte> bytes) {
 void RankRuntime::Housekeeping() {
   objects_->Housekeeping();
   tasks_->Housekeeping();
-  if (info_.settings.hang_seconds > 0) WatchForHang(base::NowNanoseconds());
 }
 
-void RankRuntime::WatchForHang(std::int64_t now_ns) {
-  const std::uint64_t finished = counters_.tasks_executed.load(std::memory_order_relaxed) +
-                                 counters_.actor_tasks_executed.load(std::memory_order_relaxed);
-  if (finished != last_finished_ || last_progress_ns_ == 0 || tasks_->pending() == 0) {
-    last_finished_ = finished;
-    last_progress_ns_ = now_ns;
-    return;
-  }
-  if (static_cast<double>(now_ns - last_progress_ns_) < info_.settings.hang_seconds * 1e9) return;
-  last_progress_ns_ = now_ns;
-  base::SayLine("no task has ended for " + std::to_string(info_.settings.hang_seconds) + " s on rank " +
-                std::to_string(info_.self.value) + "; " + std::to_string(tasks_->pending()) +
-                " submitted here are not done");
-  if (ledger_)
-    for (const std::string& line : ledger_->WhyWaiting()) base::SayLine("  " + line);
+void RankRuntime::MakeHangWatch() {
+  HangWatch::Options options;
+  options.seconds = info_.settings.hang_seconds;
+  options.add_resources = [this](HangFacts& facts) {
+    facts.resources = ledger_->WhyWaiting();
+    for (const wire::HangHolder& holder : facts.holders)
+      if (const auto shape = ledger_->HeldBy(holder.lease))
+        facts.resources.push_back(holder.name + " holds " + scheduling::Describe(*shape));
+    std::ostringstream free;
+    for (const auto& [name, amount] : ledger_->Available()) {
+      free << (free.tellp() == 0 ? "free: " : ", ") << name << ' ';
+      if (name == "memory")
+        free << static_cast<std::int64_t>(amount / (1 << 20)) << " MiB";
+      else
+        free << amount;
+    }
+    facts.resources.push_back(free.str());
+  };
+  if (info_.settings.hang_abort)
+    options.abort = [this](const std::string& reason) {
+      BroadcastAbort(4, reason);  // "could not go on", see docs/lifecycle.md
+      on_abort_(4, reason);
+    };
+  hang_watch_ = std::make_unique<HangWatch>(std::move(options), *router_);
 }
 
 // ---- questions ----
@@ -295,6 +312,7 @@ ResourceMap RankRuntime::AvailableResources() {
 void RankRuntime::Drain() {
   MANTA_EXPECT(RunContext::Current() == nullptr,
                "Drain was called from a task, which would wait for itself; call it from the driver");
+  const WaitNote note("all tasks to end (Drain)");
   // Done when two rounds in a row find nothing pending and nothing new (Mattern's four counters, 1987).
   std::uint64_t before = ~0ull;
   for (;;) {
@@ -352,6 +370,7 @@ void RankRuntime::BeginEnd() {
 
 std::uint64_t RankRuntime::EndSession() {
   MANTA_EXPECT(RunContext::Current() == nullptr, "Shutdown was called from a task; call it from the driver");
+  if (hang_watch_) hang_watch_->Stop();
   router_->SendToAllOthers(info_.self, wire::SessionEnd{});
   BeginEnd();
   // The others say how many they dropped; one that is stuck in a task answers all the same, by its main thread.

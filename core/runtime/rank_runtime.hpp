@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/runtime/actor_plane.hpp"
+#include "core/runtime/hang_watch.hpp"
 #include "core/runtime/job_info.hpp"
 #include "core/runtime/ledger_service.hpp"
 #include "core/runtime/object_plane.hpp"
@@ -81,8 +82,10 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
   void On(Rank from, const wire::Abort& message);
   void On(Rank from, const wire::SessionEnd& message);
   void On(Rank from, const wire::SessionEnded& message);
+  void On(Rank from, const wire::HangQuery& query);
   void Housekeeping();
-  void WatchForHang(std::int64_t now_ns);
+  std::uint64_t ProgressSoFar() const;
+  void MakeHangWatch();
   std::vector<std::uint64_t> StatsOf() const;
   std::vector<std::vector<std::uint64_t>> StatsOfAll();
   void BeginEnd();
@@ -104,6 +107,7 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
   std::unique_ptr<TaskPlane> tasks_;
   std::unique_ptr<ActorPlane> actors_;
   std::unique_ptr<LedgerService> ledger_;  // rank 0
+  std::unique_ptr<HangWatch> hang_watch_;  // rank 0, with hang-seconds
 
   std::unique_ptr<Queries<std::vector<std::uint64_t>>> stats_queries_;
   std::unique_ptr<Queries<std::vector<std::pair<std::string, double>>>> available_queries_;
@@ -120,8 +124,6 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
   int ranks_ended_ = 0;        // rank 0; guarded by end_mutex_
   std::uint64_t dropped_ = 0;  // guarded by end_mutex_
   std::atomic<bool> ending_{false};
-  std::int64_t last_progress_ns_ = 0;  // token's holder only
-  std::uint64_t last_finished_ = 0;    // token's holder only
 };
 
 }  // namespace manta::runtime

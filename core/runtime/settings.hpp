@@ -46,6 +46,8 @@ struct Settings {
   std::uint64_t queue_bytes = 0;  // 0: no bound
   std::uint64_t seed = 0;
   double hang_seconds = 0;  // 0: off
+  bool hang_abort = false;
+  bool events = false;
   double cancel_grace_seconds = 2;
   int fake_nodes = 0;  // 0: real nodes
   base::LogLevel log_level = base::LogLevel::kWarning;

@@ -3,9 +3,11 @@
 #include <cstring>
 
 #include "core/base/check.hpp"
+#include "core/base/event_ring.hpp"
 #include "core/base/log.hpp"
 #include "core/runtime/task_waits.hpp"
 #include "core/runtime/task_plane.hpp"
+#include "core/runtime/wait_note.hpp"
 #include "core/task/code_address.hpp"
 
 namespace manta::runtime {
@@ -20,6 +22,7 @@ bool TaskPlane::ArgumentsHaveBytes(const TaskRecord& record) {
 }
 
 object::ErrorPtr TaskPlane::MakeArgumentBytes(TaskRecord& record) {
+  const RunNote note;
   try {
     for (const auto& argument : record.arguments()) parts_.objects.MakeBytes(*object::StateOf(argument.object));
     return nullptr;
@@ -116,6 +119,7 @@ void TaskPlane::SendNow(TaskPtr task, Rank to) {
   record.phase.store(Phase::kOut, std::memory_order_release);
   // A Cancel that came between the claim and this saw kRunning and sent nothing.
   const bool cancelled = record.cancelled.load(std::memory_order_acquire);
+  base::Record(base::EventKind::kTaskSent, id);
   parts_.router.StampHeader(head);
   std::memcpy(message.data(), &head, sizeof(head));
   parts_.router.SendBytes(to, message);
@@ -196,6 +200,7 @@ void TaskPlane::OnTaskPush(Rank from, std::span<const std::byte> message) {
           {argument.param, argument.element, parts_.objects.ReceiveArgument(argument.id, argument.value, from)});
     for (const ObjectId& id : more.carried) extra.carried.push_back(parts_.objects.ReceiveRef(id, from, false));
   }
+  base::Record(base::EventKind::kTaskReceived, record.result());
   foreign_.Add(task);
   if (record.one_cpu && !record.is_pinned() && record.kind() == TaskKind::kTask) {
     supplier_.store(from.value, std::memory_order_relaxed);

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "core/base/check.hpp"
+#include "core/base/event_ring.hpp"
 #include "core/base/log.hpp"
 #include "core/runtime/task_waits.hpp"
 #include "core/task/code_address.hpp"
@@ -193,6 +194,7 @@ Handle TaskPlane::Submit(TaskPtr task) {
   }
   submitted_.fetch_add(1, std::memory_order_relaxed);
   Counters::Add(parts_.counters.tasks_submitted);
+  base::Record(base::EventKind::kTaskSubmitted, object.id);
   if (record.kind() == TaskKind::kActorCall) Counters::Add(parts_.counters.actor_calls);
   const bool call = record.kind() == TaskKind::kActorCall;
   if (record.arguments().empty() && (!call || object::StateOf(record.actor().actor)->done())) {

@@ -123,7 +123,10 @@ class TaskPlane {
   /// The slots that this rank has for one-CPU tasks, free or not: its own less those it has ceded. In 1/10,000 CPU.
   std::int64_t slot_units() const { return own_slots_.load(std::memory_order_relaxed); }
   std::uint64_t pending() const { return submitted_.load() - finished_.load(); }
+  std::uint64_t finished() const { return finished_.load(std::memory_order_relaxed); }
   static std::string NameOf(const TaskRecord& task);
+  /// How the tasks that make these objects stand, as far as this rank owns or runs them. In hang_answer.cpp.
+  std::vector<wire::HangTask> TellOf(const std::vector<ObjectId>& objects);
 
   // ---- messages ----
   void OnTaskPush(Rank from, std::span<const std::byte> message);

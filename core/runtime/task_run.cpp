@@ -1,10 +1,12 @@
 // Running tasks on this rank.
 #include <exception>
 
+#include "core/base/event_ring.hpp"
 #include "core/base/log.hpp"
 #include "core/runtime/invocation.hpp"
 #include "core/runtime/task_plane.hpp"
 #include "core/worker/openmp.hpp"
+#include "core/runtime/wait_note.hpp"
 
 namespace manta::runtime {
 
@@ -18,6 +20,9 @@ RunResult TaskPlane::Execute(TaskRecord& record, RunContext& run, void* self, Ob
   record.where.store(0, std::memory_order_relaxed);
   RunContext::Scope scope(run);
   TaskInvocation invocation(record, self, objects, result);
+  const ObjectId id = record.result();
+  const bool call = record.kind() == task::TaskKind::kActorCall;
+  base::Record(call ? base::EventKind::kCallStarted : base::EventKind::kTaskStarted, id);
   try {
     record.task_class().thunk(invocation);
     result.ok = true;
@@ -31,10 +36,12 @@ RunResult TaskPlane::Execute(TaskRecord& record, RunContext& run, void* self, Ob
     result.retry = matcher != nullptr && matcher(thrown);
     result.live.reset();
   }
+  base::Record(call ? base::EventKind::kCallEnded : base::EventKind::kTaskEnded, id);
   return result;
 }
 
 void TaskPlane::RunHere(const TaskPtr& task, int executor) {
+  const RunNote note;
   RunContext run;
   run.executor = executor;
   if (task->cancelled.load(std::memory_order_acquire)) {

@@ -290,6 +290,11 @@ std::string Ledger::WhyWaits(const Queue& queue) const {
   return "for a node that has all of it free at once";
 }
 
+std::optional<wire::Shape> Ledger::HeldBy(std::uint64_t lease) const {
+  const auto held = held_.find(lease);
+  return held == held_.end() ? std::nullopt : std::optional(held->second.shape);
+}
+
 std::vector<std::string> Ledger::WhyWaiting() const {
   std::vector<std::string> lines;
   for (const auto& [key, queue] : queues_) {

@@ -91,6 +91,8 @@ class Ledger {
 
   /// One line for each kind of request that waits: how many, and for what.
   std::vector<std::string> WhyWaiting() const;
+  /// What a lease that is out was asked for.
+  std::optional<wire::Shape> HeldBy(std::uint64_t lease) const;
 
  private:
   static constexpr int kAnyRank = -1;

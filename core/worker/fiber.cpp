@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "core/base/check.hpp"
+#include "core/base/event_ring.hpp"
 #include "core/worker/openmp.hpp"
 #include "core/worker/stack_overflow.hpp"
 
@@ -223,8 +224,10 @@ bool FiberThread::Park(FiberWait& wait, std::int64_t deadline_ns) {
   if (deadline_ns >= 0) timer = timers_.emplace(deadline_ns, &wait);
   wait.flow_ = current_;
   ++parked_;
+  base::Record(base::EventKind::kParked, reinterpret_cast<std::uintptr_t>(current_));
   SwitchTo(next, &wait);
   --parked_;
+  base::Record(base::EventKind::kResumed, reinterpret_cast<std::uintptr_t>(current_));
   if (timer != timers_.end() && !wait.timed_out_) timers_.erase(timer);
   return !wait.timed_out_;
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/base/event_ring.hpp"
+
 namespace manta::worker {
 namespace {
 
@@ -102,6 +104,7 @@ void Progress::ReleaseToken() {
 std::size_t Progress::PollHeld() {
   std::size_t delivered = 0;
   for (Transport* transport : transports_) delivered += transport->Poll(handler_, 64);
+  if (delivered != 0) base::Record(base::EventKind::kPolled, delivered);
   const std::uint64_t polls = polls_.load(std::memory_order_relaxed) + 1;
   polls_.store(polls, std::memory_order_relaxed);
   if (polls % 64 == 0 || delivered == 0) {

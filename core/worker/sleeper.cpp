@@ -4,6 +4,7 @@
 #include <mutex>
 #include <vector>
 
+#include "core/base/event_ring.hpp"
 #include "core/node/doorbell.hpp"
 
 namespace manta::worker {
@@ -44,17 +45,21 @@ Sleeper& Sleeper::OfThisThread() {
 }
 
 void Sleeper::Sleep(std::uint32_t seen, std::int64_t timeout_ns) {
+  base::Record(base::EventKind::kSleep);
   place_.store(kOwnBed, std::memory_order_seq_cst);
   if (word_.load(std::memory_order_seq_cst) == seen) node::FutexWait(word_, seen, timeout_ns);
   place_.store(kAwake, std::memory_order_relaxed);
+  base::Record(base::EventKind::kWake);
 }
 
 void Sleeper::SleepAtDoor(std::uint32_t seen, node::RankBlock& block, std::uint32_t bell_seen,
                           std::int64_t timeout_ns) {
   block_.store(&block, std::memory_order_relaxed);
+  base::Record(base::EventKind::kSleep);
   place_.store(kDoor, std::memory_order_seq_cst);
   if (word_.load(std::memory_order_seq_cst) == seen) node::FutexWait(block.doorbell, bell_seen, timeout_ns);
   place_.store(kAwake, std::memory_order_relaxed);
+  base::Record(base::EventKind::kWake);
 }
 
 bool Sleeper::Wake() {

@@ -77,6 +77,10 @@ struct Config {
   std::optional<std::uint64_t> seed = {};
   /// After so long without progress, who waits for what is printed. Default 0: never.
   std::optional<double> hang_seconds = {};
+  /// Whether the job then ends, with code 4. Default false.
+  std::optional<bool> hang_abort = {};
+  /// Whether each thread keeps a record of its last events (tasks, calls, sleeps), for a timeline. Default false.
+  std::optional<bool> events = {};
   /// How long running tasks have to notice a cancel or an end of the job before they are left behind. Default 2.
   std::optional<double> cancel_grace_seconds = {};
   /// Splits each machine's ranks into this many nodes, to try a multi-node job on one. Default 0: real nodes.

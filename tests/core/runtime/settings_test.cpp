@@ -65,6 +65,8 @@ TEST(Settings, ReadEverySettingFromAFlag) {
                                 "--manta-scheduler=central",
                                 "--manta-seed=18446744073709551615",
                                 "--manta-hang-seconds=30",
+                                "--manta-hang-abort",
+                                "--manta-events",
                                 "--manta-cancel-grace-seconds=0.25",
                                 "--manta-fake-nodes=2",
                                 "--manta-log-level=debug",
@@ -89,6 +91,8 @@ TEST(Settings, ReadEverySettingFromAFlag) {
   expected.scheduler = SchedulerMode::kCentral;
   expected.seed = std::numeric_limits<std::uint64_t>::max();
   expected.hang_seconds = 30;
+  expected.hang_abort = true;
+  expected.events = true;
   expected.cancel_grace_seconds = 0.25;
   expected.fake_nodes = 2;
   expected.log_level = base::LogLevel::kDebug;
@@ -115,6 +119,8 @@ TEST(Settings, ReadEverySettingFromItsVariableAsFromItsFlag) {
                                                                    {"scheduler", "central"},
                                                                    {"seed", "4"},
                                                                    {"hang-seconds", "1.5"},
+                                                                   {"hang-abort", "on"},
+                                                                   {"events", "on"},
                                                                    {"cancel-grace-seconds", "1"},
                                                                    {"fake-nodes", "3"},
                                                                    {"log-level", "info"},
@@ -149,6 +155,8 @@ TEST(Settings, ReadEverySettingFromConfig) {
   config.scheduler = "central";
   config.seed = 7;
   config.hang_seconds = 0.1;
+  config.hang_abort = true;
+  config.events = true;
   config.cancel_grace_seconds = 3;
   config.fake_nodes = 2;
   config.log_level = "error";
@@ -174,6 +182,8 @@ TEST(Settings, ReadEverySettingFromConfig) {
   EXPECT_EQ(s.scheduler, SchedulerMode::kCentral);
   EXPECT_EQ(s.seed, 7u);
   EXPECT_EQ(s.hang_seconds, 0.1);
+  EXPECT_TRUE(s.hang_abort);
+  EXPECT_TRUE(s.events);
   EXPECT_EQ(s.cancel_grace_seconds, 3);
   EXPECT_EQ(s.fake_nodes, 2);
   EXPECT_EQ(s.log_level, base::LogLevel::kError);

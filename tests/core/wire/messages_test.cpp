@@ -28,6 +28,7 @@ class Filler {
   }
   void Fill(TaskKind& kind) { kind = TaskKind::kActorCreation; }  // the one with all fields
   void Fill(Outcome& outcome) { outcome = Outcome::kRetry; }
+  void Fill(HangState& state) { state = HangState::kSent; }
   void Fill(Rank& rank) { rank = Rank(Next()); }
   void Fill(ObjectId& id) { id = {Rank(Next()), static_cast<std::uint32_t>(Next()), static_cast<std::uint32_t>(Next())}; }
   void Fill(Location& at) {
@@ -93,7 +94,7 @@ using All = ::testing::Types<
     BorrowConfirmed, BorrowDrop, TransitDone, CopyNotice, Evict, FreeBlock, FetchRequest, FetchData, LeaseRequest, LeaseGrant,
     LeaseReturn, LeaseSuspend, LeaseResume, CedeSlots, SlotsCeded, SlotsReturned, ActorEnd, ActorKill, ActorDied, NameRegister,
     NameLookup, NameGrant, NameReply, NameDrop, StatsQuery, StatsReply, AvailableQuery, AvailableReply>;
-using AlsoAll = ::testing::Types<Abort, SessionEnd, SessionEnded>;  // gtest takes 50 types at most
+using AlsoAll = ::testing::Types<Abort, SessionEnd, SessionEnded, HangQuery, HangReply>;  // gtest takes 50 types at most
 TYPED_TEST_SUITE(Messages, All);
 template <class M>
 class JobMessages : public Messages<M> {};

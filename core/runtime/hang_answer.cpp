@@ -1,0 +1,160 @@
+// What a rank answers to rank 0's questions about a hang (hang_watch.hpp). Under the token; runs no user code.
+#include <algorithm>
+#include <unordered_set>
+
+#include "core/runtime/rank_runtime.hpp"
+#include "core/runtime/wait_note.hpp"
+
+namespace manta::runtime {
+
+using task::Phase;
+using task::TaskKind;
+using wire::HangState;
+
+namespace {
+
+constexpr std::size_t kMaxWaits = 32;
+constexpr std::size_t kMaxBehind = 8;  // of what one task waits for
+
+HangState StateOf(Phase phase) {
+  switch (phase) {
+    case Phase::kWaiting: return HangState::kArguments;
+    case Phase::kQueued: return HangState::kQueued;
+    case Phase::kOut: return HangState::kSent;
+    default: return HangState::kRunning;
+  }
+}
+
+void NoteArguments(const TaskRecord& record, wire::HangTask& told) {
+  auto note = [&](const Handle& ref) {
+    if (ref && !object::StateOf(ref)->done() && told.behind.size() < kMaxBehind)
+      told.behind.push_back(object::StateOf(ref)->id);
+  };
+  for (const auto& argument : record.arguments()) note(argument.object);
+  if (record.kind() == TaskKind::kActorCall) note(record.actor().actor);
+}
+
+}  // namespace
+
+std::vector<wire::HangTask> TaskPlane::TellOf(const std::vector<ObjectId>& objects) {
+  std::vector<wire::HangTask> all;
+  std::unordered_set<ObjectId> leases;
+  {
+    std::lock_guard lock(lease_mutex_);
+    for (const auto& [request, task] : lease_waiting_) leases.insert(task->result());
+  }
+  for (const ObjectId& id : objects) {
+    wire::HangTask told;
+    told.id = id;
+    TaskPtr task;
+    if (id.owner == options_.self) {
+      told.state = HangState::kReady;
+      const Handle held = parts_.objects.FindOwned(id);
+      if (held) {
+        ObjectState& object = *object::StateOf(held);
+        std::lock_guard lock(object.Lock());
+        task = TaskPtr(static_cast<TaskRecord*>(object.producer()));
+        if (!object.done()) told.state = task ? StateOf(task->phase.load(std::memory_order_acquire)) : HangState::kNoTask;
+        // Under the lock, since the end of the task takes it before it clears them.
+        if (task && !object.done() && told.state == HangState::kArguments) NoteArguments(*task, told);
+      }
+      if (task && told.state == HangState::kSent) told.where = Rank(static_cast<std::int32_t>(task->where.load(std::memory_order_relaxed)));
+    } else {
+      task = foreign_.Find(id);
+      if (!task) continue;
+      told.state = StateOf(task->phase.load(std::memory_order_acquire));
+    }
+    if (task) {
+      told.kind = task->kind();
+      told.name = NameOf(*task);
+      if (told.kind != TaskKind::kTask) told.actor = told.kind == TaskKind::kActorCall ? task->actor().actor_id : id;
+      if (const task::TaskExtra* extra = task->extra()) {
+        told.actor_name = extra->actor_name;
+        told.shape = extra->shape;
+      }
+      if (leases.contains(id)) told.state = HangState::kResources;
+    }
+    all.push_back(std::move(told));
+  }
+  return all;
+}
+
+void ActorPlane::TellOf(std::vector<wire::HangTask>& tasks) {
+  for (wire::HangTask& told : tasks) {
+    if (told.kind != TaskKind::kActorCall) continue;
+    ActorPtr actor;
+    {
+      std::lock_guard lock(mutex_);
+      const auto it = instances_.find(told.actor);
+      if (it == instances_.end()) continue;
+      actor = it->second;
+    }
+    std::lock_guard lock(actor->mutex);
+    told.actor_name = actor->name;
+    if (told.state != HangState::kQueued) continue;
+    told.state = actor->state == ActorInstance::State::kCreating ? HangState::kNotMade : HangState::kMailbox;
+    told.running = actor->running_calls.size();
+    const auto place = std::find_if(actor->mailbox.begin(), actor->mailbox.end(),
+                                    [&](const TaskPtr& call) { return call->result() == told.id; });
+    told.ahead = static_cast<std::uint64_t>(place - actor->mailbox.begin());
+    if (told.state == HangState::kNotMade) {
+      told.behind.push_back(told.actor);
+      continue;
+    }
+    for (const TaskPtr& call : actor->running_calls)
+      if (told.behind.size() < kMaxBehind) told.behind.push_back(call->result());
+    // With none that runs, the first of the queue holds the others back while it waits for its arguments.
+    if (actor->running_calls.empty() && told.ahead != 0) told.behind.push_back(actor->mailbox.front()->result());
+  }
+}
+
+void ActorPlane::TellHolders(std::vector<wire::HangHolder>& holders) {
+  std::lock_guard lock(mutex_);
+  for (const auto& [id, actor] : instances_) {
+    std::lock_guard actor_lock(actor->mutex);
+    if (actor->lease.id == 0 || holders.size() >= kMaxWaits) continue;
+    std::ostringstream who;
+    if (actor->name.empty())
+      who << "actor " << id;
+    else
+      who << "actor '" << actor->name << "'";
+    who << " on rank " << self_;
+    holders.push_back({who.str(), actor->lease.id});
+  }
+}
+
+std::uint64_t RankRuntime::ProgressSoFar() const {
+  // Whatever is counted is something done.
+  std::uint64_t sum = tasks_->finished();
+  for (const Counter* counter :
+       {&counters_.tasks_submitted, &counters_.tasks_executed, &counters_.tasks_failed, &counters_.tasks_cancelled,
+        &counters_.tasks_retried, &counters_.actor_tasks_executed, &counters_.actors_created, &counters_.puts,
+        &counters_.bytes_copied_get, &counters_.bytes_fetched_messages, &counters_.bytes_fetched_rma})
+    sum += counter->load(std::memory_order_relaxed);
+  return sum;
+}
+
+void RankRuntime::On(Rank from, const wire::HangQuery& query) {
+  wire::HangReply reply;
+  reply.round = query.round;
+  reply.progress = ProgressSoFar();
+  const NoteCounts counts = CountNotes();
+  reply.computing = static_cast<std::uint32_t>(counts.computing);
+  reply.endless = static_cast<std::uint32_t>(counts.in_runs + counts.outside);
+  reply.timed = static_cast<std::uint32_t>(counts.timed);
+  reply.driver_waits = info_.self == Rank(0) && counts.outside > 0;
+  if (query.waits != 0) {
+    reply.waits = ReadWaitNotes(kMaxWaits, &reply.more_waits);
+    actors_->TellHolders(reply.holders);
+    for (const wire::HangWait& wait : reply.waits)
+      if (wait.lease != 0)
+        reply.holders.push_back({"task '" + wait.name + "' on rank " + std::to_string(info_.self.value), wait.lease});
+  }
+  if (!query.objects.empty()) {
+    reply.tasks = tasks_->TellOf(query.objects);
+    actors_->TellOf(reply.tasks);
+  }
+  router_->Send(from, reply);
+}
+
+}  // namespace manta::runtime
