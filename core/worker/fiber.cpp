@@ -239,8 +239,8 @@ bool FiberThread::SwitchToReady() {
     std::lock_guard lock(ready_mutex_);
     flow = ready_.front();
     ready_.pop_front();
-    // A stack that was parked among thousands is in no cache, nor is its page in the TLB: have them fetched while others
-    // run.
+    // A stack that was parked among thousands is in no cache, nor is its page in the TLB: have them fetched while
+    // others run.
     if (!ready_.empty()) __builtin_prefetch(ready_.front()->context);
     if (ready_.size() > 1) __builtin_prefetch(ready_[1]);
     has_ready_.store(!ready_.empty(), std::memory_order_release);

@@ -1,14 +1,14 @@
 #pragma once
 // Fibers: a thread that runs tasks can put a waiting one aside and go on with the next.
 //
-// A FiberThread runs its owner's Loop, on a stack of the pool. A task runs as a plain call from Loop. When it must wait, Park puts the whole
-// stack aside (the flow: Loop, the task, the wait) and goes on in another flow that runs Loop from its start. When the
-// wait is over, a flow that stands at the top of Loop changes places with it. So a task that never waits costs nothing
-// more than a call, and one that waits costs two switches. A flow never leaves its thread.
+// A FiberThread runs its owner's Loop, on a stack of the pool. A task runs as a plain call from Loop. When it must wait,
+// Park puts the whole stack aside (the flow: Loop, the task, the wait) and goes on in another flow that runs Loop from
+// its start. When the wait is over, a flow that stands at the top of Loop changes places with it. So a task that never
+// waits costs nothing more than a call, and one that waits costs two switches. A flow never leaves its thread.
 //
 // What belongs to the flow of control and is changed with it: the stack, the exceptions being handled (so that a task
-// may Get inside catch and rethrow), errno, OpenMP's number of threads, what others asked for (KeepAcrossParks), and one
-// pointer of the owner. thread_local data and held mutexes are not.
+// may Get inside catch and rethrow), errno, OpenMP's number of threads, what others asked for (KeepAcrossParks), and
+// one pointer of the owner. thread_local data and held mutexes are not.
 //
 // Flows that nobody needs any more give their stacks back some milliseconds later, but for a few.
 

@@ -1,9 +1,9 @@
 #pragma once
 // Stacks for fibers: address space in large regions, memory only where it is touched, a red zone below each.
 //
-// A red zone by mprotect splits the mapping, and a process may have 65,530 of them: so MADV_GUARD_INSTALL (Linux 6.13) is
-// tried first, which splits nothing; else the first 16,000 stacks get mprotect. The rest have a red zone that must stay
-// zero, which is looked at whenever the fiber parks.
+// A red zone by mprotect splits the mapping, and a process may have 65,530 of them: so MADV_GUARD_INSTALL (Linux 6.13)
+// is tried first, which splits nothing; else the first 16,000 stacks get mprotect. The rest have a red zone that must
+// stay zero, which is looked at whenever the fiber parks.
 
 #include <cstddef>
 #include <mutex>

@@ -24,9 +24,6 @@ using IntRef = manta::ObjectRef<int>;
 #if defined(__SANITIZE_THREAD__)
 constexpr int kParked = 1'000;  // a fiber is a thread to it, and it can count to 8,000
 constexpr int kDepth = 1'000;
-#elif defined(__SANITIZE_ADDRESS__)
-constexpr int kParked = 20'000;
-constexpr int kDepth = 10'000;
 #else
 constexpr int kParked = 100'000;
 constexpr int kDepth = 10'000;

@@ -36,7 +36,8 @@ TEST(OpenMp, RegionsWaitForAValueOfTheirTask) {
   for (const int threads : {1, 4}) {
     Gate gate;
     Journal journal;
-    const auto sum = manta::Task(GetInRegion).SetRank(LastRank()).Remote(threads, std::vector{Behind(gate)}, journal.path());
+    const auto sum =
+        manta::Task(GetInRegion).SetRank(LastRank()).Remote(threads, std::vector{Behind(gate)}, journal.path());
     ASSERT_TRUE(journal.WaitFor("waits", static_cast<std::size_t>(threads)));
     gate.Open();
     EXPECT_EQ(*manta::Get(sum, api_test::kPatience), threads * (threads + 1) / 2);
