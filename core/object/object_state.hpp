@@ -64,6 +64,8 @@ struct BorrowerSide {
   bool confirmed = false;      // the owner has counted us at least once
   bool via_pending = false;    // a BorrowVia is under way: its confirmation must find this record
   bool queried = false;
+  Rank holder;              // whose entry has the bytes, as the ref said that we read; invalid: it did not say
+  std::uint32_t entry = 0;  // of `holder`
   std::vector<Handle> guards;  // what keeps the object alive until the owner has confirmed us
   std::vector<Rank> transits;  // who keeps a hold for us until then
 };
