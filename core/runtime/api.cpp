@@ -25,9 +25,13 @@ using runtime::DeadlineOf;
 using runtime::RankRuntime;
 using runtime::RunContext;
 
+void CheckNotEmpty(const Handle& ref) {
+  MANTA_EXPECT(ref, "an empty ref was used: it was default-constructed or moved from; use what Put or Remote returned");
+}
+
 /// The record behind a ref that may be used now.
 ObjectState& Usable(RankRuntime& runtime, const Handle& ref) {
-  MANTA_EXPECT(ref, "an empty ref was used: it was default-constructed or moved from; use what Put or Remote returned");
+  CheckNotEmpty(ref);
   ObjectState& object = *StateOf(ref);
   MANTA_EXPECT(object.session == runtime.session(),
                "a ref from before Shutdown was used: its object is gone; make it again in this session");
@@ -270,6 +274,7 @@ void WaitForSome(RankRuntime& runtime, const HandleView& refs, std::size_t ready
 
 void WaitObjects(const HandleView& refs, std::size_t count, std::int64_t timeout_ns, std::vector<std::uint32_t>& done) {
   RankRuntime& runtime = RankRuntime::Require();
+  for (std::size_t i = 0; i < refs.size(); ++i) CheckNotEmpty(refs[i]);
   // Up to the first `count` that are done; all where there are fewer.
   done.clear();
   for (std::size_t i = 0; i < refs.size() && (count == 0 || done.size() < count); ++i)
