@@ -274,7 +274,9 @@ void WaitForSome(RankRuntime& runtime, const HandleView& refs, std::size_t ready
 
 void WaitObjects(const HandleView& refs, std::size_t count, std::int64_t timeout_ns, std::vector<std::uint32_t>& done) {
   RankRuntime& runtime = RankRuntime::Require();
-  for (std::size_t i = 0; i < refs.size(); ++i) CheckNotEmpty(refs[i]);
+  bool any_empty = false;
+  for (std::size_t i = 0; i < refs.size(); ++i) any_empty |= refs[i].get() == nullptr;
+  if (any_empty) CheckNotEmpty(Handle());
   // Up to the first `count` that are done; all where there are fewer.
   done.clear();
   for (std::size_t i = 0; i < refs.size() && (count == 0 || done.size() < count); ++i)

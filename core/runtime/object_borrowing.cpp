@@ -206,8 +206,8 @@ void ObjectPlane::TryFreeOwned(ObjectState& object) {
         if (!cold->owner_side->borrowers.empty()) return;
         copies = std::move(cold->owner_side->copies);
       }
-      unread_failure = !actor && !cold->error_was_read && cold->error != nullptr &&
-                       cold->error->kind == object::ErrorKind::kTask;
+      unread_failure =
+          !actor && !cold->error_was_read && cold->error != nullptr && cold->error->kind == object::ErrorKind::kTask;
     }
     pool_.Clear(object, trash);
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <memory>
@@ -106,7 +107,7 @@ TEST(ObjectState, KeepsBytesOfAnySizeAtAMultipleOf16) {
 
     ASSERT_EQ(object.size(), size);
     ASSERT_NE(object.bytes(), nullptr);
-    EXPECT_EQ(std::memcmp(object.bytes(), value.data(), size), 0) << size;
+    EXPECT_TRUE(std::equal(value.begin(), value.end(), object.bytes())) << size;
     EXPECT_EQ(object.format(), Format::kArray);
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(object.bytes()) % 16, 0u);
     EXPECT_EQ(object.inside(), size <= ObjectState::kSmallBytes);
@@ -129,7 +130,7 @@ TEST(ObjectState, KeepsItsProducerUntilThatIsTaken) {
     EXPECT_EQ(object.producer(), &task) << size;
     EXPECT_EQ(object.TakeProducer(), &task);
     EXPECT_EQ(object.TakeProducer(), nullptr);
-    EXPECT_EQ(std::memcmp(object.bytes(), value.data(), size), 0);
+    EXPECT_TRUE(std::equal(value.begin(), value.end(), object.bytes())) << size;
     delete object.cold();
   }
 }

@@ -32,7 +32,9 @@ struct Waits : ::testing::Test {
       objects.push_back(StateOf(refs.back()));
     }
   }
-  void Complete(std::size_t i) { objects[i]->Complete(Status::kReady, [] {}); }
+  void Complete(std::size_t i) {
+    objects[i]->Complete(Status::kReady, [] {});
+  }
   detail::HandleView View(std::size_t count) const { return {refs.data(), count}; }
 
   testing::ProgressRig rig;

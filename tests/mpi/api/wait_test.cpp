@@ -44,7 +44,9 @@ TEST(Wait, MovesRefsThatAreMovedIn) {
 }
 
 TEST(Wait, RefusesAnEmptyRefAnywhere) {
-  EXPECT_THROW(static_cast<void>(manta::Wait(std::vector{manta::Put(1), manta::ObjectRef<int>()}, 1)), manta::UsageError);
+  const std::vector refs{manta::Put(1), manta::ObjectRef<int>()};
+
+  EXPECT_THROW(static_cast<void>(manta::Wait(refs, 1)), manta::UsageError);
 }
 
 TEST(Wait, DrainsOneByOne) {
