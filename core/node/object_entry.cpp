@@ -35,7 +35,7 @@ ObjectEntryTable::PinWord& ObjectEntryTable::PinsOf(std::uint32_t entry, std::ui
 }
 
 std::optional<std::uint32_t> ObjectEntryTable::Publish(ObjectId id, std::uint64_t offset, std::uint64_t size_bytes,
-                                                       std::uint64_t type_hash) {
+                                                       std::uint64_t type_hash, std::uint32_t note) {
   std::uint32_t entry = 0;
   {
     std::lock_guard lock(mutex_);
@@ -54,6 +54,7 @@ std::optional<std::uint32_t> ObjectEntryTable::Publish(ObjectId id, std::uint64_
   facts.offset = offset;
   facts.size_bytes = size_bytes;
   facts.type_hash = type_hash;
+  facts.note = note;
   facts.state.store(Pack(UsesOf(before) + 1, EntryState::kSealed), std::memory_order_release);
   return entry;
 }
@@ -106,7 +107,7 @@ std::optional<EntryView> ObjectEntryTable::Pin(std::uint32_t entry, ObjectId exp
   const std::uint64_t state = facts.state.load(std::memory_order_seq_cst);  // the reader's half of Dekker
   // Sealed and pinned: the facts can't change from here on, but they may be another object's.
   if (StateOf(state) == EntryState::kSealed && facts.id == expected)
-    return EntryView{facts.offset, facts.size_bytes, facts.type_hash};
+    return EntryView{facts.offset, facts.size_bytes, facts.type_hash, facts.note};
   Unpin(entry);
   return std::nullopt;
 }

@@ -35,6 +35,7 @@ struct EntryView {
   std::uint64_t offset = 0;  // in the segment
   std::uint64_t size_bytes = 0;
   std::uint64_t type_hash = 0;
+  std::uint32_t note = 0;  // what the publisher wrote there
 };
 
 class ObjectEntryTable {
@@ -47,7 +48,7 @@ class ObjectEntryTable {
   /// Makes an object visible to the node's ranks; its bytes must be whole. Returns the entry's index, or nothing when
   /// all of this rank's entries are in use (then the object is reached by asking its owner).
   std::optional<std::uint32_t> Publish(ObjectId id, std::uint64_t offset, std::uint64_t size_bytes,
-                                       std::uint64_t type_hash);
+                                       std::uint64_t type_hash, std::uint32_t note = 0);
   /// Lets no new reader in. True when none is left: the entry is free again and so may the bytes be. Else ask TryReclaim
   /// until it is true. Once for each Publish.
   bool Retire(std::uint32_t entry);
@@ -75,7 +76,7 @@ class ObjectEntryTable {
     // hands over the facts and the object's bytes; seq_cst when retiring (see above).
     std::atomic<std::uint64_t> state;
     ObjectId id;
-    std::uint32_t unused;
+    std::uint32_t note;
     std::uint64_t offset;
     std::uint64_t size_bytes;
     std::uint64_t type_hash;

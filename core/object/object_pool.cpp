@@ -50,7 +50,7 @@ constexpr std::uint32_t kLastGeneration = std::numeric_limits<std::uint32_t>::ma
 /// For the life of the process. Its pages are taken as records are made, a small page at a time.
 void* ChunkMemory(std::size_t bytes) {
 #if defined(__SANITIZE_ADDRESS__)
-  return ::operator new(bytes, std::align_val_t{64});  // where the leak checker looks for pointers
+  return ::operator new (bytes, std::align_val_t{64});  // where the leak checker looks for pointers
 #else
   void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw OutOfMemoryError("no memory for records of objects", bytes, 0);

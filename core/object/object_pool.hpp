@@ -96,8 +96,8 @@ class ObjectPool {
   ObjectState* free_batches_ = nullptr;  // guarded by free_mutex_
   std::uint64_t taken_ = 0;              // records in use or in threads' lists; guarded by free_mutex_
   std::vector<Cache*> caches_;           // guarded by free_mutex_
-  // Records below are made. Written under free_mutex_ (release), so that who reads it (acquire) finds them. On a line of
-  // its own: it is read for every id that comes in a message.
+  // Records below are made. Written under free_mutex_ (release), so that who reads it (acquire) finds them. On a line
+  // of its own: it is read for every id that comes in a message.
   alignas(64) std::atomic<std::uint32_t> made_{0};
   // Written once each under free_mutex_, before made_ covers them.
   std::unique_ptr<ObjectState*[]> chunks_ = std::make_unique_for_overwrite<ObjectState*[]>(kChunks);

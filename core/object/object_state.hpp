@@ -64,6 +64,8 @@ struct BorrowerSide {
   bool confirmed = false;      // the owner has counted us at least once
   bool via_pending = false;    // a BorrowVia is under way: its confirmation must find this record
   bool queried = false;
+  Rank holder;                 // whose entry has the bytes, as the ref said that we read; invalid: it did not say
+  std::uint32_t entry = 0;     // of `holder`
   std::vector<Handle> guards;  // what keeps the object alive until the owner has confirmed us
   std::vector<Rank> transits;  // who keeps a hold for us until then
 };
@@ -83,12 +85,12 @@ struct Cold {
   std::vector<Handle> contained;  // refs inside the bytes, kept while the object lives
   std::unique_ptr<OwnerSide> owner_side;
   std::unique_ptr<BorrowerSide> borrower_side;
-  std::uint32_t own_slot = 0;        // of a borrowed object: the record's own place,
-  std::uint32_t own_generation = 0;  // and its own uses
-  bool pinned = false;               // this process pins its entry
-  bool is_cached = false;            // borrowed: kept without holds until the owner evicts it
-  bool loading = false;              // somebody materializes it
-  bool error_was_read = false;       // a hint only
+  std::uint32_t own_slot = 0;                  // of a borrowed object: the record's own place,
+  std::uint32_t own_generation = 0;            // and its own uses
+  bool pinned = false;                         // this process pins its entry
+  bool is_cached = false;                      // borrowed: kept without holds until the owner evicts it
+  bool loading = false;                        // somebody materializes it
+  bool error_was_read = false;                 // a hint only
   alignas(16) std::byte inside[kInsideBytes];  // what `data` points to where it is a little too large for the record
 
   OwnerSide& MakeOwnerSide() {
@@ -124,7 +126,8 @@ struct alignas(64) ObjectState : detail::CountedRecord {
   std::atomic<Status> status{Status::kPending};  // release when done, acquire to read the value
 
  private:
-  // Written under the lock, or by the only thread that knows the record: release, so that who sees kInUse sees the rest.
+  // Written under the lock, or by the only thread that knows the record: release, so that who sees kInUse sees the
+  // rest.
   std::atomic<std::uint8_t> flags_{0};
   std::uint8_t shape_ = 0;  // the value's format; kInside and its size where it lies in `words_`; locked until done
 

@@ -18,7 +18,8 @@ namespace {
 ActorAddress AddressOf(ObjectState& actor) {
   ActorAddress address;
   std::lock_guard lock(actor.Lock());
-  if (actor.bytes() != nullptr && actor.size() == sizeof(address)) std::memcpy(&address, actor.bytes(), sizeof(address));
+  if (actor.bytes() != nullptr && actor.size() == sizeof(address))
+    std::memcpy(&address, actor.bytes(), sizeof(address));
   return address;
 }
 

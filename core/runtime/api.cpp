@@ -26,9 +26,13 @@ using runtime::DeadlineOf;
 using runtime::RankRuntime;
 using runtime::RunContext;
 
+void CheckNotEmpty(const Handle& ref) {
+  MANTA_EXPECT(ref, "an empty ref was used: it was default-constructed or moved from; use what Put or Remote returned");
+}
+
 /// The record behind a ref that may be used now.
 ObjectState& Usable(RankRuntime& runtime, const Handle& ref) {
-  MANTA_EXPECT(ref, "an empty ref was used: it was default-constructed or moved from; use what Put or Remote returned");
+  CheckNotEmpty(ref);
   ObjectState& object = *StateOf(ref);
   MANTA_EXPECT(object.session == runtime.session(),
                "a ref from before Shutdown was used: its object is gone; make it again in this session");
@@ -51,7 +55,10 @@ void WaitDone(RankRuntime& runtime, ObjectState& object, std::int64_t timeout_ns
   if (object.done()) return;
   CheckNotOwnCall(runtime, object);
   if (runtime.tasks().TryRunInPlace(object)) return;
-  if (!object.owned()) runtime.objects().RequestValue(object);
+  if (!object.owned()) {
+    runtime.objects().RequestValue(object);
+    if (object.done()) return;
+  }
   runtime::SingleWait wait(runtime.progress(), object);
   ObjectState* const one[] = {&object};
   runtime::WaitNote note(one, 1, timeout_ns);
@@ -107,31 +114,22 @@ void CheckRef(const Handle& ref) {
 }
 
 void WriteArchive::AddRef(const Handle& ref) {
-  struct OnWire {
-    ObjectId id;
-    std::uint32_t is_actor;
-  };
-  static_assert(sizeof(OnWire) == SizeArchive::kRefBytes);
-  OnWire wire{};
+  runtime::RefOnWire wire;
   if (ref) {
-    ObjectState& object = Usable(RankRuntime::Require(), ref);
-    wire = {object.id, object.is_actor()};
+    wire = runtime::ObjectPlane::RefTo(Usable(RankRuntime::Require(), ref));
     if (refs_ != nullptr) refs_->push_back(ref);
   }
   Bytes(&wire, sizeof(wire));
 }
 
 Handle ReadArchive::ReadRef() {
-  struct OnWire {
-    ObjectId id;
-    std::uint32_t is_actor;
-  } wire{};
+  runtime::RefOnWire wire;
   Bytes(&wire, sizeof(wire));
   if (!wire.id.valid()) return {};
   RankRuntime& runtime = RankRuntime::Require();
   RunContext* run = RunContext::Current();
   runtime::ReadScope* scope = runtime::ReadScope::Current();
-  return runtime.objects().AdoptRef(wire.id, wire.is_actor != 0, scope != nullptr ? scope->container() : Handle(),
+  return runtime.objects().AdoptRef(wire, scope != nullptr ? scope->container() : Handle(),
                                     run != nullptr ? &run->unconfirmed : nullptr);
 }
 
@@ -216,6 +214,11 @@ std::shared_ptr<const void> TakeObject(Handle&& ref, const TypeOps& ops, bool* s
   ObjectState& object = Ready(runtime, ref, kForever);
   std::shared_ptr<const void> value = runtime.objects().Materialize(object, ops);
   const Handle last = std::move(ref);
+  {
+    std::lock_guard lock(object.Lock());
+    const Cold* cold = object.cold();
+    if (cold == nullptr || cold->live != value) return value;  // read in place: there is nothing to move
+  }
   // The task that made it lets go of it a moment after it is ready: what looks shared may be so for that moment only.
   for (int patience = 0; object.holds.load(std::memory_order_acquire) > 1 && patience < 100; ++patience)
     std::this_thread::yield();
@@ -252,7 +255,10 @@ void WaitForSome(RankRuntime& runtime, const HandleView& refs, std::size_t ready
     }
     CheckNotOwnCall(runtime, object);
     if (!object.owned()) runtime.objects().RequestValue(object);
-    pending.push_back(&object);
+    if (object.done())
+      ++done;
+    else
+      pending.push_back(&object);
   }
   // Waiting for all of them is as good as getting them one by one, and may run them in place.
   if (count == refs.size() && timeout_ns < 0)
@@ -269,6 +275,9 @@ void WaitForSome(RankRuntime& runtime, const HandleView& refs, std::size_t ready
 
 void WaitObjects(const HandleView& refs, std::size_t count, std::int64_t timeout_ns, std::vector<std::uint32_t>& done) {
   RankRuntime& runtime = RankRuntime::Require();
+  bool any_empty = false;
+  for (std::size_t i = 0; i < refs.size(); ++i) any_empty |= refs[i].get() == nullptr;
+  if (any_empty) CheckNotEmpty(Handle());
   // Up to the first `count` that are done; all where there are fewer.
   done.clear();
   for (std::size_t i = 0; i < refs.size() && (count == 0 || done.size() < count); ++i)

@@ -89,8 +89,8 @@ class Completion {
     Node* head = completion->head_.load(std::memory_order_relaxed);
     do {
       node.next_ready = head == &completion->sleeping_ ? nullptr : head;
-    } while (!completion->head_.compare_exchange_weak(head, &node, std::memory_order_acq_rel,
-                                                      std::memory_order_relaxed));
+    } while (
+        !completion->head_.compare_exchange_weak(head, &node, std::memory_order_acq_rel, std::memory_order_relaxed));
     // For all but who finds the reader asleep, that was the last touch.
     if (head != &completion->sleeping_) return;
     completion->asleep_->Signal();
@@ -138,8 +138,8 @@ class Completion {
   std::size_t left_;                 // the reader's own
   Node* taken_ = nullptr;            // the reader's own, oldest first
   std::atomic<Node*> head_{nullptr};
-  Node sleeping_;                    // only its address is used
-  WaitPoint* asleep_ = nullptr;      // written before `sleeping_` is the head
+  Node sleeping_;                // only its address is used
+  WaitPoint* asleep_ = nullptr;  // written before `sleeping_` is the head
   std::atomic<bool> woken_{false};
 };
 

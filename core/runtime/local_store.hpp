@@ -48,8 +48,8 @@ class LocalStore {
 
   /// Makes filled bytes visible. Returns the entry, or nothing when the table is full (then the caller keeps a copy).
   std::optional<std::uint32_t> Publish(ObjectId id, std::uint64_t offset, std::uint64_t size_bytes,
-                                       std::uint64_t type_hash) {
-    auto entry = entries_.Publish(id, offset, size_bytes, type_hash);
+                                       std::uint64_t type_hash, std::uint32_t note) {
+    auto entry = entries_.Publish(id, offset, size_bytes, type_hash, note);
     if (entry) {
       std::lock_guard lock(mutex_);
       held_[*entry] = offset;
@@ -94,10 +94,7 @@ class LocalStore {
     Reclaim();
   }
   /// Reader side: the bytes of an entry of any rank of this node, kept until Unpin.
-  const std::byte* Pin(std::uint32_t entry, ObjectId id) {
-    const auto view = entries_.Pin(entry, id);
-    return view ? At(view->offset) : nullptr;
-  }
+  std::optional<node::EntryView> Pin(std::uint32_t entry, ObjectId id) { return entries_.Pin(entry, id); }
   void Unpin(std::uint32_t entry) { entries_.Unpin(entry); }
 
  private:

@@ -76,16 +76,37 @@ Handle ObjectPlane::ReceiveRef(const ObjectId& id, Rank from, bool answer_transi
   return held;
 }
 
-Handle ObjectPlane::AdoptRef(const ObjectId& id, bool is_actor, const Handle& guard, std::vector<Handle>* unconfirmed) {
+RefOnWire ObjectPlane::RefTo(ObjectState& object) {
+  RefOnWire ref{object.id, object.is_actor(), {}, 0};
+  if (object.done() && object.inside()) return ref;
+  std::lock_guard lock(object.Lock());
+  const object::Cold* cold = object.cold();
+  if (cold == nullptr) return ref;
+  if (cold->location) {
+    ref.holder = cold->location->holder;
+    ref.entry = cold->location->entry;
+  } else if (cold->borrower_side) {
+    ref.holder = cold->borrower_side->holder;
+    ref.entry = cold->borrower_side->entry;
+  }
+  return ref;
+}
+
+Handle ObjectPlane::AdoptRef(const RefOnWire& ref, const Handle& guard, std::vector<Handle>* unconfirmed) {
+  const ObjectId& id = ref.id;
   if (!id.valid()) return {};
   if (id.owner == options_.self) return pool_.FindOwned(id);
-  Handle held = pool_.FindOrMakeBorrowed(id, router_.session(), is_actor);
+  Handle held = pool_.FindOrMakeBorrowed(id, router_.session(), ref.is_actor != 0);
   ObjectState& object = *object::StateOf(held);
   bool tell_owner = false;
   {
     std::lock_guard lock(object.Lock());
-    if (is_actor) object.MarkActor();
+    if (ref.is_actor != 0) object.MarkActor();
     object::BorrowerSide& side = *object.cold()->borrower_side;
+    if (ref.holder.valid() && !side.holder.valid() && !object.done()) {
+      side.holder = ref.holder;
+      side.entry = ref.entry;
+    }
     if (!side.confirmed) {
       tell_owner = !side.via_pending;
       if (tell_owner) ++side.received;
@@ -185,8 +206,8 @@ void ObjectPlane::TryFreeOwned(ObjectState& object) {
         if (!cold->owner_side->borrowers.empty()) return;
         copies = std::move(cold->owner_side->copies);
       }
-      unread_failure = !actor && !cold->error_was_read && cold->error != nullptr &&
-                       cold->error->kind == object::ErrorKind::kTask;
+      unread_failure =
+          !actor && !cold->error_was_read && cold->error != nullptr && cold->error->kind == object::ErrorKind::kTask;
     }
     pool_.Clear(object, trash);
   }

@@ -26,7 +26,34 @@ class ObjectPlane::QueryAnswer final : public object::ObjectWaiter {
   Rank to_;
 };
 
+bool ObjectPlane::TakeFromNode(ObjectState& object, Rank holder, std::uint32_t entry) {
+  if (!SameNode(holder)) return false;
+  const auto view = store_.Pin(entry, object.id);
+  if (!view) return false;  // used again by now
+  // Refs in the bytes are counted by way of their owners' answers.
+  const bool taken = (view->note & kHoldsRefs) == 0 && object.Complete(Status::kReady, [&] {
+    object.SetType(view->type_hash, static_cast<detail::Format>(view->note));
+    object::Cold& cold = object.MakeCold();
+    cold.data = store_.At(view->offset);
+    cold.size = view->size_bytes;
+    cold.location = wire::Location{holder, entry, view->offset};
+    cold.pinned = true;
+  });
+  if (!taken) store_.Unpin(entry);
+  return taken;
+}
+
 void ObjectPlane::RequestValue(ObjectState& object) {
+  Rank holder;
+  std::uint32_t entry = 0;
+  {
+    std::lock_guard lock(object.Lock());
+    if (object.owned() || object.done()) return;
+    object::BorrowerSide& side = *object.cold()->borrower_side;
+    holder = std::exchange(side.holder, Rank());
+    entry = side.entry;
+  }
+  if (holder.valid() && TakeFromNode(object, holder, entry)) return;
   {
     std::lock_guard lock(object.Lock());
     if (object.owned() || object.done()) return;

@@ -12,6 +12,10 @@ namespace manta::runtime {
 using object::AlignedBytes;
 using object::Cold;
 
+namespace {
+constexpr std::size_t kStoreAlignment = 64;
+}  // namespace
+
 ObjectPlane::ObjectPlane(Options options, object::ObjectPool& pool, Router& router, LocalStore& store, RmaReads* rma,
                          Counters& counters, ObjectEvents& events)
     : options_(std::move(options)),
@@ -60,48 +64,41 @@ Handle ObjectPlane::PutCopied(const TypeOps& ops, const void* value) {
   ObjectState& object = *object::StateOf(handle);
   const std::size_t size = ops.measure(value);
   std::vector<Handle> refs;
-  std::shared_ptr<const std::byte[]> heap;
-  std::optional<wire::Location> location;
-  const std::byte* data = nullptr;
-  if (size > options_.inline_bytes) {
-    const std::uint64_t offset = store_.Allocate(size);
-    try {
-      ops.write(value, store_.At(offset), size, &refs);
-    } catch (...) {
-      store_.Abandon(offset);
-      throw;
-    }
-    if (const auto entry = store_.Publish(object.id, offset, size, ops.hash)) {
-      location = wire::Location{options_.self, *entry, offset};
-      data = store_.At(offset);
-    } else {
-      store_.Abandon(offset);
-      refs.clear();
-    }
-  }
-  if (data == nullptr) {
-    heap = ToHeap(ops, value, size, &refs).first;
-    data = heap.get();
+  const std::optional<wire::Location> location = Seal(object.id, ops, value, size, &refs);
+  std::shared_ptr<std::byte[]> heap;
+  if (!location) {
+    heap = AlignedBytes(size);
+    ops.write(value, heap.get(), size, &refs);
   }
   Counters::Add(counters_.bytes_copied_put, size);
   object.Complete(Status::kReady, [&] {
     Cold& cold = object.MakeCold();
     object.SetType(ops.hash, ops.format);
+    cold.data = location ? store_.At(location->offset) : heap.get();
+    cold.size = size;
     cold.heap = std::move(heap);
     cold.location = location;
-    cold.data = data;
-    cold.size = size;
     cold.contained = std::move(refs);
   });
   return handle;
 }
 
-std::pair<std::shared_ptr<const std::byte[]>, std::size_t> ObjectPlane::ToHeap(const TypeOps& ops, const void* value,
-                                                                               std::size_t size,
-                                                                               std::vector<Handle>* refs) {
-  auto bytes = AlignedBytes(size);
-  ops.write(value, bytes.get(), size, refs);
-  return {std::move(bytes), size};
+std::optional<wire::Location> ObjectPlane::Seal(const ObjectId& id, const TypeOps& ops, const void* value,
+                                                std::size_t size, std::vector<Handle>* refs) {
+  if (size <= options_.inline_bytes) return std::nullopt;
+  const std::uint64_t offset = store_.Allocate(size);
+  try {
+    ops.write(value, store_.At(offset), size, refs);
+  } catch (...) {
+    store_.Abandon(offset);
+    throw;
+  }
+  const auto format = static_cast<std::uint32_t>(ops.format);
+  if (const auto entry = store_.Publish(id, offset, size, ops.hash, format | (refs->empty() ? 0 : kHoldsRefs)))
+    return wire::Location{options_.self, *entry, offset};
+  store_.Abandon(offset);
+  refs->clear();
+  return std::nullopt;
 }
 
 void ObjectPlane::CompleteLive(ObjectState& object, const TypeOps& ops, std::shared_ptr<const void> live) {
@@ -132,8 +129,9 @@ void ObjectPlane::TakeValue(ObjectState& object, const wire::ValueDescriptor& va
   if (value.location->holder == options_.self) {
     cold.data = store_.At(value.location->offset);
   } else if (SameNode(value.location->holder)) {
-    cold.data = store_.Pin(value.location->entry, object.id);
-    cold.pinned = cold.data != nullptr;
+    const auto view = store_.Pin(value.location->entry, object.id);
+    cold.pinned = view.has_value();
+    if (view) cold.data = store_.At(view->offset);
   }
 }
 
@@ -159,6 +157,12 @@ std::shared_ptr<const void> ObjectPlane::Materialize(ObjectState& object, const 
       std::lock_guard lock(object.Lock());
       cold = &object.MakeCold();
       if (cold->live != nullptr) return cold->live;
+      if (cold->data != nullptr && cold->size > options_.inline_bytes && object.format() == detail::Format::kPlain &&
+          object.type_hash == ops.hash && ops.alignment <= kStoreAlignment) {
+        // Read in place: the memory is kept by itself, or by a hold on the object.
+        if (cold->heap) return {cold->heap, cold->data};
+        return {std::make_shared<Handle>(object::Hold(object)), cold->data};
+      }
       if (!cold->loading) {
         cold->loading = true;
         break;
@@ -216,28 +220,11 @@ void ObjectPlane::MakeBytes(ObjectState& object) {
   }
   const std::size_t size = ops->measure(live.get());
   std::vector<Handle> refs;
-  std::shared_ptr<const std::byte[]> heap;
-  std::optional<wire::Location> location;
-  const std::byte* data = nullptr;
-  if (size > options_.inline_bytes) {
-    const std::uint64_t offset = store_.Allocate(size);
-    try {
-      ops->write(live.get(), store_.At(offset), size, &refs);
-    } catch (...) {
-      store_.Abandon(offset);
-      throw;
-    }
-    if (const auto entry = store_.Publish(object.id, offset, size, ops->hash)) {
-      location = wire::Location{options_.self, *entry, offset};
-      data = store_.At(offset);
-    } else {
-      store_.Abandon(offset);
-      refs.clear();
-    }
-  }
-  if (data == nullptr) {
-    heap = ToHeap(*ops, live.get(), size, &refs).first;
-    data = heap.get();
+  const std::optional<wire::Location> location = Seal(object.id, *ops, live.get(), size, &refs);
+  std::shared_ptr<std::byte[]> heap;
+  if (!location) {
+    heap = AlignedBytes(size);
+    ops->write(live.get(), heap.get(), size, &refs);
   }
   Counters::Add(counters_.bytes_copied_put, size);
   std::unique_lock lock(object.Lock());
@@ -247,7 +234,7 @@ void ObjectPlane::MakeBytes(ObjectState& object) {
     if (location) store_.Free(location->entry);
     return;
   }
-  cold.data = data;
+  cold.data = location ? store_.At(location->offset) : heap.get();
   cold.size = size;
   cold.heap = std::move(heap);
   cold.location = location;
@@ -277,21 +264,7 @@ wire::ValueDescriptor ObjectPlane::DescribeResult(const ObjectId& id, const Type
   value.type_hash = ops.hash;
   value.format = static_cast<std::uint8_t>(ops.format);
   value.size = size;
-  if (size > options_.inline_bytes) {
-    const std::uint64_t offset = store_.Allocate(size);
-    try {
-      ops.write(live, store_.At(offset), size, contained);
-    } catch (...) {
-      store_.Abandon(offset);
-      throw;
-    }
-    if (const auto entry = store_.Publish(id, offset, size, ops.hash)) {
-      value.location = wire::Location{options_.self, *entry, offset};
-    } else {
-      store_.Abandon(offset);
-      contained->clear();
-    }
-  }
+  value.location = Seal(id, ops, live, size, contained);
   if (!value.location) {
     value.inside.resize(size);
     ops.write(live, value.inside.data(), size, contained);

@@ -44,6 +44,16 @@ class ObjectEvents {
   ~ObjectEvents() = default;
 };
 
+/// A ref as it lies in serialized bytes.
+struct RefOnWire {
+  ObjectId id;
+  std::uint32_t is_actor = 0;
+  // Where the object's bytes are sealed, so that a rank of that node needs no answer from the owner, which may compute.
+  Rank holder;  // invalid: not said
+  std::uint32_t entry = 0;
+};
+static_assert(sizeof(RefOnWire) == detail::SizeArchive::kRefBytes);
+
 class ObjectPlane {
  public:
   struct Options {
@@ -68,7 +78,7 @@ class ObjectPlane {
   void Fail(ObjectState& object, object::ErrorPtr error);
 
   // ---- reading ----
-  /// The value of a ready object, its bytes being local. User code.
+  /// The value of a ready object, its bytes being local. Plain data that is large is read where it lies. User code.
   std::shared_ptr<const void> Materialize(ObjectState& object, const TypeOps& ops);
   /// A value that nobody shares. User code.
   std::shared_ptr<const void> MaterializeFresh(ObjectState& object, const TypeOps& ops);
@@ -77,7 +87,8 @@ class ObjectPlane {
   bool EnsureLocal(ObjectState& object, std::function<void()> then);
   /// Where check-serialize is set: puts the object through its serializer, so that a forgotten field shows. User code.
   void CheckSerialize(const TypeOps& ops, std::shared_ptr<const void>& object);
-  /// Asks the owner for the value of a borrowed object that is pending.
+  /// Sees to the value of a borrowed object that is pending: takes it from the node's segment, where the ref said that
+  /// it lies (the object is then ready), or asks the owner.
   void RequestValue(ObjectState& object);
 
   // ---- sending ----
@@ -97,8 +108,10 @@ class ObjectPlane {
   void KeepUntilTransit(Rank to, std::vector<Handle> refs);
   /// A ref that came in a message from `from`. `answer_transit`: tell `from` when its own hold is no longer needed.
   Handle ReceiveRef(const ObjectId& id, Rank from, bool answer_transit);
+  /// A ref to be written into bytes.
+  static RefOnWire RefTo(ObjectState& object);
   /// A ref that was met while reading bytes. Its registration is tied to `guard` and appended to `unconfirmed`.
-  Handle AdoptRef(const ObjectId& id, bool is_actor, const Handle& guard, std::vector<Handle>* unconfirmed);
+  Handle AdoptRef(const RefOnWire& ref, const Handle& guard, std::vector<Handle>* unconfirmed);
   /// A record for an argument that came by value with a task.
   Handle ReceiveArgument(const ObjectId& id, const wire::ValueDescriptor& value, Rank from);
   static bool IsConfirmed(ObjectState& object);
@@ -159,8 +172,11 @@ class ObjectPlane {
   void TryFreeOwned(ObjectState& object);
   void TryFreeBorrowed(ObjectState& object, const ObjectId& id);
   void FreeBlockOf(const wire::Location& location);
-  std::pair<std::shared_ptr<const std::byte[]>, std::size_t> ToHeap(const TypeOps& ops, const void* object,
-                                                                    std::size_t size, std::vector<Handle>* refs);
+  bool TakeFromNode(ObjectState& object, Rank holder, std::uint32_t entry);
+  /// Writes a value of more than inline_bytes into the store. Nothing where it is smaller, or no entry is free. User
+  /// code; throws OutOfMemoryError and what serialize throws.
+  std::optional<wire::Location> Seal(const ObjectId& id, const TypeOps& ops, const void* value, std::size_t size,
+                                     std::vector<Handle>* refs);
   void AskForMore(std::uint64_t token, Fetch& fetch);
   void FinishFetch(std::uint64_t token);
 
@@ -172,6 +188,7 @@ class ObjectPlane {
   Counters& counters_;
   ObjectEvents& events_;
 
+  static constexpr std::uint32_t kHoldsRefs = 1u << 8;  // in the note of an entry, beside the format
   static constexpr std::uint64_t kLargeCopyBytes = 64u << 20;
   std::atomic<bool> said_large_copy_{false};
 

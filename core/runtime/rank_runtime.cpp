@@ -115,7 +115,8 @@ void RankRuntime::OnLastHold(ObjectState& object) {
   if (progress_->HeldByThisThread()) {
     std::unique_lock lock(object.Lock());
     const object::Cold* cold = object.cold();
-    if (object.in_use() && cold != nullptr && cold->live != nullptr && object.holds.load(std::memory_order_relaxed) == 0) {
+    if (object.in_use() && cold != nullptr && cold->live != nullptr &&
+        object.holds.load(std::memory_order_relaxed) == 0) {
       auto kept = std::make_shared<Handle>(object::Hold(object));
       lock.unlock();
       lanes_->Push([kept] {});

@@ -120,7 +120,8 @@ constexpr void CheckPutType() {
 }  // namespace detail
 
 /// What Get returns: a read-only value that stays while this (or the shared_ptr made of it) lives, also when the last
-/// ref is gone. `for (double x : *Get(r))` is safe.
+/// ref is gone. `for (double x : *Get(r))` is safe. A large value of plain data lies in the node's object store and is
+/// read there: such a Value must not be used after Shutdown.
 template <class T>
 class Value {
  public:

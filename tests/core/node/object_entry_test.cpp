@@ -34,7 +34,7 @@ TEST(ObjectEntry, ShowsTheFactsToOtherRanks) {
   TestNode node(2);
   ObjectEntryTable owner = node.Table(0), reader = node.Table(1);
 
-  const auto entry = owner.Publish(Id(3), 4096, 1000, 77);
+  const auto entry = owner.Publish(Id(3), 4096, 1000, 77, 9);
   ASSERT_TRUE(entry);
   const std::optional<EntryView> view = reader.Pin(*entry, Id(3));
 
@@ -42,6 +42,7 @@ TEST(ObjectEntry, ShowsTheFactsToOtherRanks) {
   EXPECT_EQ(view->offset, 4096u);
   EXPECT_EQ(view->size_bytes, 1000u);
   EXPECT_EQ(view->type_hash, 77u);
+  EXPECT_EQ(view->note, 9u);
   EXPECT_FALSE(reader.Unpin(*entry)) << "the owner does not wait";
 }
 

@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstring>
+#include <deque>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <thread>
 #include <vector>
@@ -171,6 +175,171 @@ TEST_F(Pool, SnapshotHoldsWhatIsInUse) {
 
   EXPECT_EQ(all.size(), 2u);
   EXPECT_EQ(StateOf(kept)->holds, 2);
+}
+
+TEST_F(Pool, MakesReadyObjectsOfSmallValues) {
+  const std::int64_t value = 88;
+
+  Handle handle = pool.MakeReady(kSelf, kSession, 5, Format::kPlain, &value, sizeof(value));
+
+  const ObjectState& object = *StateOf(handle);
+  EXPECT_EQ(object.status.load(), Status::kReady);
+  EXPECT_EQ(object.type_hash, 5u);
+  EXPECT_EQ(object.format(), Format::kPlain);
+  ASSERT_EQ(object.size(), sizeof(value));
+  EXPECT_EQ(std::memcmp(object.bytes(), &value, sizeof(value)), 0);
+  EXPECT_EQ(pool.FindOwned(object.id).get(), handle.get());
+}
+
+TEST_F(Pool, FreesPlainObjectsOnTheShortWay) {
+  const int value = 3;
+  auto make = [&] { return pool.MakeReady(kSelf, kSession, 1, Format::kPlain, &value, sizeof(value)); };
+  Handle plain = make(), held = make(), of_before = make(), known_elsewhere = make();
+  Handle pending = pool.MakeOwned(kSelf, kSession), actor = pool.MakeOwned(kSelf, kSession, true);
+  StateOf(known_elsewhere)->MakeCold();
+  ObjectState& freed = *StateOf(plain);
+  const ObjectId id = freed.id;
+  auto let_go = [](Handle& handle) -> ObjectState& {
+    ObjectState& object = *StateOf(handle);
+    handle.Reset();
+    return object;
+  };
+
+  EXPECT_TRUE(pool.TryFreePlain(let_go(plain), kSession));
+  EXPECT_TRUE(pool.TryFreePlain(*StateOf(held), kSession)) << "there is nothing to do";
+  EXPECT_TRUE(pool.TryFreePlain(let_go(of_before), kSession + 1)) << "there is nothing to do";
+  EXPECT_FALSE(pool.TryFreePlain(let_go(known_elsewhere), kSession));
+  EXPECT_FALSE(pool.TryFreePlain(let_go(pending), kSession));
+  EXPECT_FALSE(pool.TryFreePlain(let_go(actor), kSession));
+
+  EXPECT_FALSE(pool.FindOwned(id));
+  EXPECT_TRUE(pool.TryFreePlain(freed, kSession)) << "a late release";
+  EXPECT_EQ(pool.in_use(), 5u);
+}
+
+TEST_F(Pool, GivesNoIdTwiceWhenASlotIsUsedUp) {
+  Handle handle = pool.MakeOwned(kSelf, kSession);
+  const std::uint32_t slot = StateOf(handle)->id.slot;
+  StateOf(handle)->id.generation = 0xffffffff;
+
+  Free(std::move(handle));
+
+  EXPECT_EQ(pool.in_use(), 0u);
+  std::vector<Handle> others;
+  for (int i = 0; i < 200; ++i) {
+    others.push_back(pool.MakeOwned(kSelf, kSession));
+    EXPECT_NE(StateOf(others.back())->id.slot, slot);
+  }
+}
+
+TEST_F(Pool, KeepsCountOfASlotThatABorrowedObjectUsed) {
+  Handle own = pool.MakeOwned(kSelf, kSession);
+  const ObjectId first = StateOf(own)->id;
+  Free(std::move(own));
+  const ObjectId id{Rank(1), 42, 9};
+  Handle borrowed = pool.FindOrMakeBorrowed(id, kSession);
+  ObjectState& record = *StateOf(borrowed);
+  borrowed.Reset();
+  ObjectPool::Trash trash;
+  ASSERT_TRUE(pool.TryFreeBorrowed(record, id, trash));
+
+  Handle again = pool.MakeOwned(kSelf, kSession);
+
+  EXPECT_EQ(StateOf(again), &record) << "the last that was freed is the first to be used";
+  EXPECT_EQ(StateOf(again)->id.slot, first.slot);
+  EXPECT_GT(StateOf(again)->id.generation, first.generation);
+}
+
+TEST_F(Pool, EndsASessionAndUsesHeldRecordsNoMore) {
+  Handle held = pool.MakeOwned(kSelf, kSession);
+  const ObjectId id = StateOf(held)->id;
+  StateOf(held)->MakeCold().heap = std::make_shared<std::byte[]>(8);
+  ObjectState* let_go = nullptr;
+  {
+    Handle other = pool.MakeOwned(kSelf, kSession);
+    let_go = StateOf(other);
+  }
+
+  const auto trash = pool.EndSession();
+
+  EXPECT_EQ(trash.size(), 1u);
+  EXPECT_EQ(pool.in_use(), 0u);
+  EXPECT_EQ(StateOf(held)->id, id) << "a ref is printed and compared by it";
+  EXPECT_FALSE(pool.FindOwned(id));
+  bool used_again = false;
+  std::vector<Handle> all;
+  for (int i = 0; i < 200; ++i) {
+    all.push_back(pool.MakeOwned(kSelf, kSession + 1));
+    EXPECT_NE(StateOf(all.back()), StateOf(held));
+    used_again = used_again || StateOf(all.back()) == let_go;
+  }
+  EXPECT_TRUE(used_again);
+}
+
+TEST_F(Pool, TakesTheRecordsOfThreadsThatEnd) {
+  const int value = 3;
+  std::set<ObjectState*> first, second;
+  auto use = [&](std::set<ObjectState*>& records) {
+    std::vector<Handle> handles;
+    for (int i = 0; i < 1000; ++i) {
+      handles.push_back(pool.MakeReady(kSelf, kSession, 1, Format::kPlain, &value, sizeof(value)));
+      records.insert(StateOf(handles.back()));
+    }
+    for (Handle& handle : handles) Free(std::move(handle));
+  };
+
+  std::thread([&] { use(first); }).join();
+  EXPECT_EQ(pool.in_use(), 0u);
+  std::thread([&] { use(second); }).join();
+
+  EXPECT_EQ(first, second);
+}
+
+TEST_F(Pool, LetsOneThreadMakeWhatAnotherFrees) {
+  constexpr int kObjects = 20'000;
+  std::mutex mutex;
+  std::deque<Handle> on_their_way;  // guarded by mutex
+  std::atomic<std::uint32_t> last_slot{0};
+  std::atomic<bool> stop{false};
+  std::thread makes([&] {
+    for (int i = 0; i < kObjects; ++i) {
+      Handle handle = pool.MakeReady(kSelf, kSession, 1, Format::kPlain, &i, sizeof(i));
+      last_slot.store(StateOf(handle)->id.slot, std::memory_order_relaxed);
+      std::lock_guard lock(mutex);
+      on_their_way.push_back(std::move(handle));
+    }
+  });
+  // Asks for ids that may be of an earlier use, as late messages do, and frees what was let go meanwhile.
+  std::thread asks([&] {
+    for (std::uint32_t i = 0; !stop.load(); ++i) {
+      Handle found = pool.FindOwned({kSelf, last_slot.load(std::memory_order_relaxed), i % 300});
+      if (!found) continue;
+      ObjectState& object = *StateOf(found);
+      EXPECT_TRUE(object.done());
+      found.Reset();
+      EXPECT_TRUE(pool.TryFreePlain(object, kSession));
+    }
+  });
+  for (int freed = 0; freed < kObjects;) {
+    Handle handle;
+    {
+      std::lock_guard lock(mutex);
+      if (on_their_way.empty()) continue;
+      handle = std::move(on_their_way.front());
+      on_their_way.pop_front();
+    }
+    ObjectState& object = *StateOf(handle);
+    int value = -1;
+    std::memcpy(&value, object.bytes(), sizeof(value));
+    EXPECT_EQ(value, freed++);
+    handle.Reset();
+    EXPECT_TRUE(pool.TryFreePlain(object, kSession));
+  }
+  makes.join();
+  stop = true;
+  asks.join();
+
+  EXPECT_EQ(pool.in_use(), 0u);
 }
 
 TEST_F(Pool, ServesManyThreads) {

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
@@ -84,6 +86,68 @@ TEST_F(Waiters, SeeTheValueThatFillSet) {
 
   EXPECT_EQ(reads.seen, 201);
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(object.bytes()) % 16, 0u);
+}
+
+/// A value of `size` bytes, each of another number.
+std::vector<std::byte> Bytes(std::size_t size) {
+  std::vector<std::byte> bytes(size);
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(i * 7 + 1);
+  return bytes;
+}
+
+TEST(ObjectState, KeepsBytesOfAnySizeAtAMultipleOf16) {
+  for (const std::size_t size : {0, 1, 8, 16, 17, 24, 25, 32, 33, 1000}) {
+    ObjectState object;
+    const std::vector<std::byte> value = Bytes(size);
+
+    object.Complete(Status::kReady, [&] {
+      object.SetType(99, Format::kArray);
+      object.SetBytes(value.data(), value.size());
+    });
+
+    ASSERT_EQ(object.size(), size);
+    ASSERT_NE(object.bytes(), nullptr);
+    EXPECT_TRUE(std::equal(value.begin(), value.end(), object.bytes())) << size;
+    EXPECT_EQ(object.format(), Format::kArray);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(object.bytes()) % 16, 0u);
+    EXPECT_EQ(object.inside(), size <= ObjectState::kSmallBytes);
+    EXPECT_EQ(object.cold() == nullptr, object.inside()) << "small values need the record only";
+    delete object.cold();
+  }
+}
+
+TEST(ObjectState, KeepsItsProducerUntilThatIsTaken) {
+  int task = 0;
+  // An actor is ready, with its address, before the task that makes it has ended.
+  for (const std::size_t size : {0, 12, 16, 17, 24, 40}) {
+    ObjectState object;
+    const std::vector<std::byte> value = Bytes(size);
+    object.SetProducer(&task);
+    EXPECT_EQ(object.producer(), &task);
+
+    object.Complete(Status::kReady, [&] { object.SetBytes(value.data(), value.size()); });
+
+    EXPECT_EQ(object.producer(), &task) << size;
+    EXPECT_EQ(object.TakeProducer(), &task);
+    EXPECT_EQ(object.TakeProducer(), nullptr);
+    EXPECT_TRUE(std::equal(value.begin(), value.end(), object.bytes())) << size;
+    delete object.cold();
+  }
+}
+
+TEST(ObjectState, HasNoProducerWhereItsValueLies) {
+  ObjectState object;
+  int task = 0;
+  object.SetProducer(&task);
+  EXPECT_EQ(object.TakeProducer(), &task);
+  const std::vector<std::byte> value = Bytes(24);
+
+  object.Complete(Status::kReady, [&] { object.SetBytes(value.data(), value.size()); });
+
+  EXPECT_TRUE(object.inside());
+  EXPECT_EQ(object.producer(), nullptr);
+  EXPECT_EQ(object.TakeProducer(), nullptr);
+  EXPECT_EQ(std::memcmp(object.bytes(), value.data(), 24), 0);
 }
 
 TEST_F(Waiters, MayBeDestroyedWhenTheyAreTold) {

@@ -49,6 +49,34 @@ struct LargePlain {
   bool operator==(const LargePlain&) const = default;
 };
 
+template <std::size_t kBytes>
+void ExpectBytesTravel() {
+  std::array<unsigned char, kBytes> bytes;
+  for (std::size_t i = 0; i < kBytes; ++i) bytes[i] = static_cast<unsigned char>(i * 11 + 3);
+  ExpectTravels(bytes);
+}
+
+TEST(Put, OfPlainDataOfAnySize) {
+  ExpectBytesTravel<1>();
+  ExpectBytesTravel<16>();
+  ExpectBytesTravel<17>();
+  ExpectBytesTravel<24>();
+  ExpectBytesTravel<25>();
+  ExpectBytesTravel<32>();
+  ExpectBytesTravel<33>();
+  ExpectBytesTravel<3000>();
+}
+
+TEST(Put, OfLargePlainDataIsReadWhereItLies) {
+  const auto ref = manta::Put(LargePlain{});
+  const auto before = manta::Stats().bytes_copied_get;
+
+  const auto first = manta::Get(ref), second = manta::Get(ref);
+
+  EXPECT_EQ(first.get(), second.get());
+  EXPECT_EQ(manta::Stats().bytes_copied_get, before);
+}
+
 struct Model {
   std::string name;
   std::map<std::string, std::vector<double>> weights;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <manta/manta.hpp>
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -92,6 +93,52 @@ TEST(RefsInValues, OfATaskThatIsOverStayGood) {
                                 }).SetRank(manta::NumRanks() - 1).Remote());
 
   for (std::size_t i = 0; i < refs.size(); ++i) EXPECT_EQ(*manta::Get(refs[i]), kLong + std::to_string(i));
+}
+
+/// More than a message takes, and plain data: it is read where it lies.
+struct Table {
+  std::array<int, 4096> cells;
+};
+
+TEST(RefsInValues, AreReadOnTheirNodeWithoutTheirOwner) {
+  constexpr std::size_t kCount = 50;
+  const auto made = manta::Task([] {
+                      std::vector<ObjectRef<Table>> tables;
+                      for (std::size_t i = 0; i < kCount; ++i) {
+                        Table table;
+                        table.cells.fill(static_cast<int>(i));
+                        tables.push_back(manta::Put(table));
+                      }
+                      return tables;
+                    }).SetRank(manta::NumRanks() - 1).Remote();
+  const auto refs = manta::Take(ObjectRef(made));
+  const std::uint64_t before = manta::Stats().messages_sent;
+
+  for (std::size_t i = 0; i < kCount; ++i) {
+    const auto value = manta::Get(refs[i]);
+    EXPECT_EQ(value->cells.front(), static_cast<int>(i));
+    EXPECT_EQ(value->cells.back(), static_cast<int>(i));
+  }
+
+  const std::uint64_t sent = manta::Stats().messages_sent - before;
+  if (manta::Nodes().size() == 1) {
+    EXPECT_LT(sent, kCount) << "a question and an answer each would be twice as many";
+  }
+}
+
+TEST(RefsInValues, OfLargeValuesOfRefsStayGood) {
+  auto inner = manta::Task([] {
+                 std::vector<ObjectRef<std::string>> texts;
+                 for (int i = 0; i < 200; ++i) texts.push_back(manta::Put(std::to_string(i)));
+                 return std::vector{manta::Put(std::move(texts))};
+               }).SetRank(manta::NumRanks() - 1).Remote();
+  const ObjectRef<std::vector<ObjectRef<std::string>>> texts = manta::Get(inner)->front();
+  inner = {};
+
+  const auto read = manta::Get(texts);
+
+  ASSERT_EQ(read->size(), 200u);
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(*manta::Get((*read)[static_cast<std::size_t>(i)]), std::to_string(i));
 }
 
 TEST(RefsInValues, OfPendingTasksMayTravelBeforeTheyAreReady) {

@@ -31,6 +31,38 @@ TEST(Wait, KeepsTheOrderOfItsInput) {
   EXPECT_EQ(result.unready, (std::vector{refs[0], refs[3]}));
 }
 
+TEST(Wait, MovesRefsThatAreMovedIn) {
+  Gate gate;
+  const std::vector refs{Behind(gate, 0), manta::Put(1), manta::Put(2), Behind(gate, 3), manta::Put(4)};
+  auto given = refs;
+
+  const auto result = manta::Wait(std::move(given), 2);
+
+  EXPECT_EQ(result.ready, (std::vector{refs[1], refs[2]}));
+  EXPECT_EQ(result.unready, (std::vector{refs[0], refs[3], refs[4]}));
+  EXPECT_EQ(manta::Wait(std::vector(refs), 4, 1ms).ready, (std::vector{refs[1], refs[2], refs[4]}));
+}
+
+TEST(Wait, RefusesAnEmptyRefAnywhere) {
+  const std::vector refs{manta::Put(1), manta::ObjectRef<int>()};
+
+  EXPECT_THROW(static_cast<void>(manta::Wait(refs, 1)), manta::UsageError);
+}
+
+TEST(Wait, DrainsOneByOne) {
+  std::vector<manta::ObjectRef<int>> refs;
+  for (int i = 0; i < 300; ++i) refs.push_back(manta::Task([](int k) { return k; }).Remote(i));
+
+  int sum = 0;
+  while (!refs.empty()) {
+    auto [ready, unready] = manta::Wait(std::move(refs));
+    sum += *manta::Get(ready.front());
+    refs = std::move(unready);
+  }
+
+  EXPECT_EQ(sum, 299 * 300 / 2);
+}
+
 TEST(Wait, GivesAtMostAsManyAsAskedFor) {
   const std::vector refs{manta::Put(0), manta::Put(1), manta::Put(2)};
 

@@ -44,7 +44,7 @@ class SizeArchive : public cereal::OutputArchive<SizeArchive, cereal::AllowEmpty
   }
   std::size_t size() const { return size_; }
 
-  static constexpr std::size_t kRefBytes = 16;
+  static constexpr std::size_t kRefBytes = 24;
 
  private:
   std::size_t size_ = 0;

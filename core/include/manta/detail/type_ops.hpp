@@ -42,6 +42,7 @@ struct TypeOps {
   void (*write)(const void* object, std::byte* to, std::size_t size, std::vector<Handle>* refs);
   /// A new object from the bytes, which need not stay. Throws UsageError on bad bytes.
   std::shared_ptr<const void> (*load)(const std::byte* from, std::size_t size);
+  std::uint32_t alignment;  // of the type
 };
 
 /// FNV-1a (Fowler, Noll, Vo) over the mangled name: the same in all processes of one build.
@@ -225,7 +226,8 @@ const TypeOps& OpsOf() {
   static_assert(kIsSerializable<T>,
                 "manta: this type can't be sent: give it a Cereal serialize function (for all its members too)");
   static const TypeOps ops{HashName(typeid(T).name()), typeid(T).name(),  FormatOf<T>(), ItemBytesOf<T>(),
-                           &MeasureObject<T>,          &WriteObject<T>, &LoadObject<T>};
+                           &MeasureObject<T>,          &WriteObject<T>, &LoadObject<T>,
+                           alignof(T)};
   return ops;
 }
 
