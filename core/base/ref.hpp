@@ -35,6 +35,14 @@ class Ref {
     // acq_rel: all that the holders did with the object happens before its end.
     if (object_ != nullptr && object_->count_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete object_;
   }
+  /// Hands this hold to who keeps plain pointers, such as a queue that is linked through its members.
+  T* Release() { return std::exchange(object_, nullptr); }
+  /// Takes back what Release gave.
+  static Ref Adopt(T* object) {
+    Ref ref;
+    ref.object_ = object;
+    return ref;
+  }
   T* get() const { return object_; }
   T* operator->() const { return object_; }
   T& operator*() const { return *object_; }

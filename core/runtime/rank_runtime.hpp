@@ -75,6 +75,7 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
   void RunOnExecutor(task::TaskPtr task, int executor) override { tasks_->RunOnExecutor(std::move(task), executor); }
   void ExecutorIsIdle() override { tasks_->ExecutorIsIdle(); }
   void SlotWasReturned() override { tasks_->SlotWasReturned(); }
+  bool SlotsAreOwed() const override { return tasks_->SlotsAreOwed(); }
 
   void On(Rank from, const wire::StatsQuery& message);
   void On(Rank from, const wire::AvailableQuery& message);

@@ -101,6 +101,7 @@ class TaskPlane {
   void RunOnExecutor(TaskPtr task, int executor);
   void ExecutorIsIdle();
   void SlotWasReturned();
+  bool SlotsAreOwed() const { return owed_cpus_.load(std::memory_order_relaxed) > 0; }
   void BorrowWasConfirmed();
   void ReturnLease(const wire::Lease& lease);
   void Housekeeping();

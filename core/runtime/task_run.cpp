@@ -72,8 +72,11 @@ class LeaseHooks final : public WaitHooks {
     OfThisThread() = this;
   }
   ~LeaseHooks() { OfThisThread() = outer_; }
-  void BeforeWait() override { router_.Send(Rank(0), wire::LeaseSuspend{lease_}); }
-  void AfterWait() override { router_.Send(Rank(0), wire::LeaseResume{lease_}); }
+  bool BeforeWait() override {
+    router_.Send(Rank(0), wire::LeaseSuspend{lease_});
+    return false;
+  }
+  void AfterWait(bool) override { router_.Send(Rank(0), wire::LeaseResume{lease_}); }
 
  private:
   Router& router_;

@@ -92,6 +92,8 @@ struct TaskRecord : base::Counted {
   wire::Lease lease;                     // of the run
   std::uint64_t run_id = 0;              // set when it runs; unique in this process
 
+  TaskRecord* queue_next = nullptr;      // the link of scheduling::ReadyQueue, under its lock; null: in no queue
+
   // What the running task waits for in Get or Wait, so that Cancel can end that.
   std::mutex wait_mutex;
   void (*wake)(void*) = nullptr;  // guarded by wait_mutex
