@@ -193,6 +193,7 @@ void TaskPlane::Enqueue(TaskPtr task) {
   if (run != nullptr && run->executor >= 0 && run->task->run_id == task->parent) {
     parts_.queue.PushChild(static_cast<std::size_t>(run->executor), std::move(task));
   } else {
+    if (parts_.executors.HandOver(task)) return;
     parts_.queue.Push(std::move(task));
   }
   // Where none of ours is free for it, another rank's may be.

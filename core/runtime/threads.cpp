@@ -47,6 +47,11 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   bool in_lane_job() const { return in_lane_job_.load(std::memory_order_relaxed); }
   bool RunsLaneJobs() const { return index_ < pool_.options_.executors; }
   bool polls() const { return polls_; }
+  bool HandOver(task::TaskPtr& task) {
+    if (!pool_.queue_.empty() || !TakeOwnTurn()) return false;
+    next_ = std::move(task);
+    return true;
+  }
   /// In a poll of its own a task has come: whether it will run that one, and not one that came before.
   bool TakeOwnTurn() {
     if (!std::exchange(free_for_task_, false)) return false;
@@ -96,7 +101,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   void SetIdle() { word().fetch_or(bit(), std::memory_order_seq_cst); }
   void ClearIdle() { word().fetch_and(~bit(), std::memory_order_relaxed); }
 
-  bool HasTask() const { return !pool_.queue_.empty() && (has_slot_ || pool_.HasSlot()); }
+  bool HasTask() const { return (next_ || !pool_.queue_.empty()) && (has_slot_ || pool_.HasSlot()); }
   bool HasLaneJob() const { return RunsLaneJobs() && !pool_.lanes_->empty(); }
   bool HasWork() {
     return HasReady() || HasTask() || HasLaneJob() || (pool_.stop_.load(std::memory_order_acquire) && parked() == 0);
@@ -149,10 +154,15 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   }
   bool RunTask() {
     if (has_slot_ && pool_.work_.SlotsAreOwed()) GiveSlotBack();
-    if (pool_.queue_.empty()) return false;
-    if (!has_slot_ && !pool_.slots_.TryTake(Amount::Whole(1))) return false;
+    if (!next_ && pool_.queue_.empty()) return false;
+    if (!has_slot_ && !pool_.slots_.TryTake(Amount::Whole(1))) {
+      if (next_) pool_.queue_.Push(std::move(next_));
+      return false;
+    }
     has_slot_ = true;
-    task::TaskPtr task = pool_.queue_.Pop(static_cast<std::size_t>(index_));
+    task::TaskPtr task = next_ && next_->Claim() ? std::move(next_) : task::TaskPtr();
+    next_ = {};
+    if (!task) task = pool_.queue_.Pop(static_cast<std::size_t>(index_));
     if (!task) return false;
     core_.Take();
     pool_.work_.RunOnExecutor(std::move(task), index_);
@@ -165,6 +175,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   worker::CoreClaim core_;
   bool has_slot_ = false;
   bool polls_ = false;
+  task::TaskPtr next_;                    // came in its own poll: run before the queue
   bool free_for_task_ = false;            // while it polls: nothing is queued that it has to run first
   std::atomic<bool> in_lane_job_{false};  // relaxed; read by the service thread
   std::thread thread_;
@@ -185,10 +196,14 @@ ExecutorPool::~ExecutorPool() { Stop(); }
 
 void ExecutorPool::Start() {
   std::lock_guard lock(start_mutex_);
-  for (; started_ < static_cast<std::size_t>(options_.executors); ++started_) {
-    executors_[started_] = std::make_unique<Executor>(*this, static_cast<int>(started_));
-    executors_[started_]->Start();
-  }
+  for (int i = 0; i < options_.executors; ++i) StartNext();
+}
+
+void ExecutorPool::StartNext() {
+  const std::size_t index = started_.load(std::memory_order_relaxed);
+  executors_[index] = std::make_unique<Executor>(*this, static_cast<int>(index));
+  started_.store(index + 1, std::memory_order_relaxed);
+  executors_[index]->Start();
 }
 
 void ExecutorPool::Stop() {
@@ -196,7 +211,7 @@ void ExecutorPool::Stop() {
   {
     std::lock_guard lock(start_mutex_);
     stop_.store(true, std::memory_order_release);
-    started = started_;
+    started = started_.load(std::memory_order_relaxed);
   }
   for (std::size_t i = 0; i < started; ++i) {
     executors_[i]->Wake();
@@ -220,9 +235,16 @@ bool ExecutorPool::WakeIdle(std::size_t limit, bool awake) {
   return false;
 }
 
+bool ExecutorPool::HandOver(task::TaskPtr& task) {
+  return this_executor != nullptr && &this_executor->pool() == this && this_executor->HandOver(task);
+}
+
 bool ExecutorPool::WakeOne() {
-  // An executor that polls and got the task itself is the best to run it: it is awake.
-  if (this_executor != nullptr && &this_executor->pool() == this && this_executor->TakeOwnTurn()) return true;
+  if (this_executor != nullptr && &this_executor->pool() == this) {
+    // An executor that polls and got the task itself is the best to run it: it is awake.
+    if (this_executor->TakeOwnTurn()) return true;
+    if (started_.load(std::memory_order_relaxed) == 1) return false;  // there is no other
+  }
   node::FullFence();  // after the push, before the look at who is idle
   if (!HasSlot()) return false;
   if (WakeIdle(executors_.size(), false)) return true;
@@ -263,9 +285,7 @@ bool ExecutorPool::Tick() {
   if (stuck_since_ns_ < 0) stuck_since_ns_ = now;
   if (now - stuck_since_ns_ <= kPatienceNs || WakeIdle(executors_.size(), false) || started_ == executors_.size())
     return true;
-  executors_[started_] = std::make_unique<Executor>(*this, static_cast<int>(started_));
-  executors_[started_]->Start();
-  ++started_;
+  StartNext();
   stuck_since_ns_ = now;
   return true;
 }

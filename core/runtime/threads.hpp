@@ -57,6 +57,9 @@ class ExecutorPool {
   void Start();
   /// Ends the threads when their parked tasks are done.
   void Stop();
+  /// Gives `task` to the calling thread if that is an executor that polls with nothing to do: it runs the task when the
+  /// poll is over, past the queue. Else the task is left to the caller, to push it.
+  bool HandOver(task::TaskPtr& task);
   /// A task was pushed, or a slot given back: an idle executor looks again. False when there is none, or no slot.
   bool WakeOne();
   bool AnyIdle() const;
@@ -77,6 +80,7 @@ class ExecutorPool {
  private:
   static constexpr std::int64_t kPatienceNs = 200'000;  // and a tick
   bool HasSlot() const { return slots_.FreeOf(options_.my_index) >= Amount::Whole(1); }
+  void StartNext();  // with start_mutex_ held
   /// Wakes one of the first `limit` that are idle.
   bool WakeIdle(std::size_t limit, bool awake);
 
@@ -89,7 +93,7 @@ class ExecutorPool {
   worker::StackPool stacks_;
   std::mutex start_mutex_;
   std::vector<std::unique_ptr<Executor>> executors_;  // with room for spares; a place is written before its thread starts
-  std::size_t started_ = 0;                           // guarded by start_mutex_
+  std::atomic<std::size_t> started_{0};               // written under start_mutex_; relaxed: read without it as a hint
   // A bit an executor that looks for work: set by itself (seq_cst) before it looks for the last time, cleared by who
   // wakes it or by itself. A pusher pushes, fences and reads it: one of the two sees the other.
   std::vector<std::atomic<std::uint64_t>> idle_;
