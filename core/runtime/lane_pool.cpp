@@ -111,7 +111,9 @@ void LanePool::WakeSomeone() {
 void LanePool::CallLane() {
   // Relaxed: a lane that comes just now and finds nothing looks under the lock before it sleeps; and Tick looks too.
   if (called_.load(std::memory_order_relaxed) || called_.exchange(true, std::memory_order_relaxed)) return;
-  if (!WakeLane() && !AddLane(true)) progress_.EnsureWatch();
+  if (WakeLane() || AddLane(true)) return;
+  node::FullFence();  // the jobs before the look at the watch
+  progress_.EnsureWatch();
 }
 
 bool LanePool::WakeLane() {

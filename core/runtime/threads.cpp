@@ -44,8 +44,13 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
     const worker::Sleeper* sleeper = sleeper_.load(std::memory_order_acquire);
     return sleeper != nullptr && sleeper->asleep();
   }
-  bool in_lane_job() const { return in_lane_job_.load(std::memory_order_relaxed); }
-  bool RunsLaneJobs() const { return index_ < pool_.options_.executors; }
+  bool has_lane_jobs() const { return lane_jobs_.load(std::memory_order_relaxed) != 0; }
+  /// Flows stay on their thread. So while a lane job waits here no CPU task runs that it would wait for, and while any
+  /// flow does, no lane job, which may block for long.
+  bool TakesTasks() const { return !has_lane_jobs(); }
+  bool TakesLaneJobs() const { return index_ < pool_.options_.executors && parked() == 0; }
+  /// What it takes while it says that it is idle.
+  bool Accepts(Takes what) const { return (takes_.load(std::memory_order_relaxed) & what) != 0; }
   bool polls() const { return polls_; }
   bool HandOver(task::TaskPtr& task) {
     if (!pool_.queue_.empty() || !TakeOwnTurn()) return false;
@@ -54,7 +59,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   }
   /// In a poll of its own a task has come: whether it will run that one, and not one that came before.
   bool TakeOwnTurn() {
-    if (!std::exchange(free_for_task_, false)) return false;
+    if (!polls_ || !std::exchange(free_for_task_, false)) return false;
     if (SaysIdle()) ClearIdle();
     return true;
   }
@@ -63,12 +68,10 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   // where none is free: it must not wait twice.
   bool BeforeWait() override {
     pool_.parks_.fetch_add(1, std::memory_order_relaxed);
-    const bool in_lane_job = this->in_lane_job();
-    in_lane_job_.store(false, std::memory_order_relaxed);
-    return in_lane_job;
+    return std::exchange(in_lane_job_, false);
   }
   void AfterWait(bool in_lane_job) override {
-    in_lane_job_.store(in_lane_job, std::memory_order_relaxed);
+    in_lane_job_ = in_lane_job;
     core_.Take();
     if (in_lane_job) {
       GiveSlotBack();
@@ -81,7 +84,11 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
  protected:
   void Loop() override {
     for (;;) {
-      if (SwitchToReady()) continue;
+      if (HasReady()) {
+        ShareNext();
+        SwitchToReady();
+        continue;
+      }
       if (RunLaneJob() || RunTask()) {
         Poll();
         continue;
@@ -101,15 +108,20 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   void SetIdle() { word().fetch_or(bit(), std::memory_order_seq_cst); }
   void ClearIdle() { word().fetch_and(~bit(), std::memory_order_relaxed); }
 
-  bool HasTask() const { return (next_ || !pool_.queue_.empty()) && (has_slot_ || pool_.HasSlot()); }
-  bool HasLaneJob() const { return RunsLaneJobs() && !pool_.lanes_->empty(); }
+  bool HasTask() const {
+    return (next_ || !pool_.queue_.empty()) && TakesTasks() && (has_slot_ || pool_.HasSlot());
+  }
+  bool HasLaneJob() const { return !pool_.lanes_->empty() && TakesLaneJobs(); }
   bool HasWork() {
     return HasReady() || HasTask() || HasLaneJob() || (pool_.stop_.load(std::memory_order_acquire) && parked() == 0);
   }
   /// Waits for work, polling if nobody else does.
   void Idle(std::int64_t timer) {
     polls_ = true;
-    free_for_task_ = true;
+    free_for_task_ = TakesTasks();
+    // Relaxed: SetIdle follows.
+    takes_.store(static_cast<std::uint8_t>((TakesTasks() ? kTasks : 0) | (TakesLaneJobs() ? kLaneJobs : 0)),
+                 std::memory_order_relaxed);
     pool_.progress_.Wait(
         *sleeper_.load(std::memory_order_relaxed),
         [this] {
@@ -117,7 +129,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
           if (SaysIdle()) return false;
           // At first, and when a wake-up brought nothing. Whoever pushes from now on wakes us.
           SetIdle();
-          if (pool_.HasSlot()) pool_.work_.ExecutorIsIdle();
+          if (TakesTasks() && pool_.HasSlot()) pool_.work_.ExecutorIsIdle();
           return HasWork();
         },
         timer, &core_);
@@ -126,7 +138,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   }
   void Poll() {
     polls_ = true;
-    free_for_task_ = pool_.queue_.empty();
+    free_for_task_ = TakesTasks() && pool_.queue_.empty();
     pool_.progress_.PollIfDue();
     polls_ = false;
   }
@@ -137,6 +149,12 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
     pool_.slots_.GiveBack(Amount::Whole(1));
     pool_.work_.SlotWasReturned();
   }
+  /// What was to be run next must not wait for something else that may be long.
+  void ShareNext() {
+    if (!next_) return;
+    pool_.queue_.Push(std::move(next_));
+    pool_.WakeOne();
+  }
   bool RunLaneJob() {
     if (!HasLaneJob()) return false;
     if (HasTask()) {
@@ -145,16 +163,20 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
     }
     LaneJob* job = pool_.lanes_->Take();
     if (job == nullptr) return false;
+    ShareNext();
     GiveSlotBack();
+    if (!pool_.lanes_->empty() || !pool_.queue_.empty()) pool_.progress_.EnsureWatch();  // this one may be long
     core_.Take();
-    in_lane_job_.store(true, std::memory_order_relaxed);
+    in_lane_job_ = true;
+    lane_jobs_.store(lane_jobs_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     job->run(job);
-    in_lane_job_.store(false, std::memory_order_relaxed);
+    in_lane_job_ = false;
+    lane_jobs_.store(lane_jobs_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
     return true;
   }
   bool RunTask() {
     if (has_slot_ && pool_.work_.SlotsAreOwed()) GiveSlotBack();
-    if (!next_ && pool_.queue_.empty()) return false;
+    if ((!next_ && pool_.queue_.empty()) || !TakesTasks()) return false;
     if (!has_slot_ && !pool_.slots_.TryTake(Amount::Whole(1))) {
       if (next_) pool_.queue_.Push(std::move(next_));
       return false;
@@ -177,7 +199,9 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   bool polls_ = false;
   task::TaskPtr next_;                    // came in its own poll: run before the queue
   bool free_for_task_ = false;            // while it polls: nothing is queued that it has to run first
-  std::atomic<bool> in_lane_job_{false};  // relaxed; read by the service thread
+  bool in_lane_job_ = false;              // of the running flow
+  std::atomic<int> lane_jobs_{0};         // that run or wait here; relaxed, read by the service thread
+  std::atomic<std::uint8_t> takes_{0};    // of enum Takes; relaxed: a hint, Tick comes where it was old
   std::thread thread_;
   std::atomic<worker::Sleeper*> sleeper_{nullptr};
 };
@@ -219,13 +243,12 @@ void ExecutorPool::Stop() {
   }
 }
 
-bool ExecutorPool::WakeIdle(std::size_t limit, bool awake) {
+bool ExecutorPool::WakeIdle(Takes what, bool awake) {
   for (std::size_t w = 0; w < idle_.size(); ++w) {
     // Relaxed: the caller has fenced. What the executor did before is not read; what we did it sees by its sleeper.
     for (std::uint64_t left = idle_[w].load(std::memory_order_relaxed); left != 0; left &= left - 1) {
       const std::size_t index = 64 * w + static_cast<std::size_t>(std::countr_zero(left));
-      if (index >= limit) return false;
-      if (awake && executors_[index]->asleep()) continue;
+      if (!executors_[index]->Accepts(what) || (awake && executors_[index]->asleep())) continue;
       const std::uint64_t bit = left & (~left + 1);
       if ((idle_[w].fetch_and(~bit, std::memory_order_acq_rel) & bit) == 0) continue;  // another woke it
       executors_[index]->Wake();
@@ -243,11 +266,11 @@ bool ExecutorPool::WakeOne() {
   if (this_executor != nullptr && &this_executor->pool() == this) {
     // An executor that polls and got the task itself is the best to run it: it is awake.
     if (this_executor->TakeOwnTurn()) return true;
-    if (started_.load(std::memory_order_relaxed) == 1) return false;  // there is no other
+    if (this_executor->polls() && started_.load(std::memory_order_relaxed) == 1) return false;  // there is no other
   }
   node::FullFence();  // after the push, before the look at who is idle
   if (!HasSlot()) return false;
-  if (WakeIdle(executors_.size(), false)) return true;
+  if (WakeIdle(kTasks, false)) return true;
   // A CPU is free and nobody is: some are inside lane jobs, which may be long.
   progress_.EnsureWatch();
   return false;
@@ -255,18 +278,19 @@ bool ExecutorPool::WakeOne() {
 
 bool ExecutorPool::AnyIdle() const {
   if (!HasSlot()) return false;
-  for (const auto& word : idle_)
-    if (word.load(std::memory_order_relaxed) != 0) return true;
+  for (std::size_t w = 0; w < idle_.size(); ++w)
+    for (std::uint64_t left = idle_[w].load(std::memory_order_relaxed); left != 0; left &= left - 1)
+      if (executors_[64 * w + static_cast<std::size_t>(std::countr_zero(left))]->Accepts(kTasks)) return true;
   return false;
 }
 
 bool ExecutorPool::ThisOnePolls() const {
   return this_executor != nullptr && &this_executor->pool() == this && this_executor->polls() &&
-         this_executor->RunsLaneJobs();
+         this_executor->TakesLaneJobs();
 }
 
 bool ExecutorPool::WakeForLaneJob(bool awake) {
-  return WakeIdle(static_cast<std::size_t>(options_.executors), awake);
+  return WakeIdle(kLaneJobs, awake);
 }
 
 bool ExecutorPool::Tick() {
@@ -276,14 +300,14 @@ bool ExecutorPool::Tick() {
   }
   std::unique_lock lock(start_mutex_);
   bool in_lane_job = false;
-  for (std::size_t i = 0; i < started_; ++i) in_lane_job = in_lane_job || executors_[i]->in_lane_job();
+  for (std::size_t i = 0; i < started_; ++i) in_lane_job = in_lane_job || executors_[i]->has_lane_jobs();
   if (!in_lane_job || stop_.load(std::memory_order_relaxed)) {
     stuck_since_ns_ = -1;
     return false;
   }
   const std::int64_t now = base::NowNanoseconds();
   if (stuck_since_ns_ < 0) stuck_since_ns_ = now;
-  if (now - stuck_since_ns_ <= kPatienceNs || WakeIdle(executors_.size(), false) || started_ == executors_.size())
+  if (now - stuck_since_ns_ <= kPatienceNs || WakeIdle(kTasks, false) || started_ == executors_.size())
     return true;
   StartNext();
   stuck_since_ns_ = now;

@@ -39,8 +39,9 @@ class ThreadWork {
 };
 
 /// Executors: each takes a slot (a CPU of this rank), and runs tasks from the queue on a fiber for as long as there are
-/// some. One that has nothing to do runs lane jobs, without a slot; if such a job runs long while tasks wait for which
-/// there is a slot, Tick starts a spare executor. Spares run no lane jobs, so there is always one for each slot.
+/// some. One that has nothing to do, and on which no flow waits, runs lane jobs, without a slot; if such a job runs or
+/// waits long while tasks wait for which there is a slot, Tick starts a spare executor. Spares run no lane jobs, so there
+/// is always one for each slot.
 class ExecutorPool {
  public:
   struct Options {
@@ -81,8 +82,9 @@ class ExecutorPool {
   static constexpr std::int64_t kPatienceNs = 200'000;  // and a tick
   bool HasSlot() const { return slots_.FreeOf(options_.my_index) >= Amount::Whole(1); }
   void StartNext();  // with start_mutex_ held
-  /// Wakes one of the first `limit` that are idle.
-  bool WakeIdle(std::size_t limit, bool awake);
+  enum Takes : std::uint8_t { kTasks = 1, kLaneJobs = 2 };
+  /// Wakes one that is idle and takes `what`.
+  bool WakeIdle(Takes what, bool awake);
 
   Options options_;
   worker::Progress& progress_;

@@ -177,10 +177,11 @@ void Progress::SitAtDoor(Sleeper& me) {
     spinner_.Drop();  // of a thread that spun and now computes or is gone
     while (PollHeld() != 0) {
     }
-    // What came may have brought work that has to be watched.
-    const bool must_tick = options_.on_tick && options_.on_tick();
     // Armed from here on. A thread that takes the token, and so disarms, wakes us when it leaves.
-    watching_.store(must_tick, std::memory_order_release);
+    watching_.store(false, std::memory_order_relaxed);
+    node::FullFence();  // who brings work that has to be watched puts it down, fences, and reads watching_
+    const bool must_tick = options_.on_tick && options_.on_tick();
+    if (must_tick) watching_.store(true, std::memory_order_relaxed);
     held = SleepHeld(Role::kService, me, seen, base::NowNanoseconds() + (must_tick ? kTickNs : kLongSleepNs), nullptr);
     watching_.store(true, std::memory_order_release);
     if (!held) return;
@@ -213,7 +214,8 @@ void Progress::ServiceLoop() {
       watching_.store(false, std::memory_order_relaxed);
       node::FullFence();  // see Wait: it gives the token back, fences, reads watching_
       // A thread that left just before the store counted on us.
-      if (token_.load(std::memory_order_relaxed) == Token::kWaiter) me.Sleep(seen, 100'000'000);
+      const bool work_came = options_.on_tick && options_.on_tick();
+      if (!work_came && token_.load(std::memory_order_relaxed) == Token::kWaiter) me.Sleep(seen, 100'000'000);
       watching_.store(true, std::memory_order_relaxed);
       continue;
     }
