@@ -1,7 +1,7 @@
 #pragma once
 // Work that holds no CPU: 0-CPU tasks and calls of actors that hold none. It is run by executors that have nothing else
-// to do, since they are awake when it comes, and by lanes, threads of its own. It never waits behind CPU tasks, nor long
-// behind other work of its kind.
+// to do, since they are awake when it comes, and by lanes, threads of its own. It never waits behind CPU tasks, nor
+// long behind other work of its kind.
 
 #include <atomic>
 #include <cstddef>
@@ -21,12 +21,12 @@ class ExecutorPool;
 
 /// One piece of work, linked by its owner's memory: a task, an actor's turn. May be pushed again once it runs.
 struct LaneJob {
-  LaneJob* next = nullptr;       // LanePool's while it is queued
+  LaneJob* next = nullptr;  // LanePool's while it is queued
   void (*run)(LaneJob*) = nullptr;
 };
 
-/// Who finds CPU tasks as well as lane jobs calls a lane for these. Where all that could take them are inside long ones,
-/// Tick adds a lane.
+/// Who finds CPU tasks as well as lane jobs calls a lane for these. Where all that could take them are inside long
+/// ones, Tick adds a lane.
 class LanePool {
  public:
   LanePool(worker::Progress& progress, ExecutorPool& executors);

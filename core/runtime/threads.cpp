@@ -64,8 +64,8 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
     return true;
   }
 
-  // A task that waits leaves its CPU to the thread, which runs others or gives it back; and has it again afterwards even
-  // where none is free: it must not wait twice.
+  // A task that waits leaves its CPU to the thread, which runs others or gives it back; and has it again afterwards
+  // even where none is free: it must not wait twice.
   bool BeforeWait() override {
     pool_.parks_.fetch_add(1, std::memory_order_relaxed);
     return std::exchange(in_lane_job_, false);
@@ -108,9 +108,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   void SetIdle() { word().fetch_or(bit(), std::memory_order_seq_cst); }
   void ClearIdle() { word().fetch_and(~bit(), std::memory_order_relaxed); }
 
-  bool HasTask() const {
-    return (next_ || !pool_.queue_.empty()) && TakesTasks() && (has_slot_ || pool_.HasSlot());
-  }
+  bool HasTask() const { return (next_ || !pool_.queue_.empty()) && TakesTasks() && (has_slot_ || pool_.HasSlot()); }
   bool HasLaneJob() const { return !pool_.lanes_->empty() && TakesLaneJobs(); }
   bool HasWork() {
     return HasReady() || HasTask() || HasLaneJob() || (pool_.stop_.load(std::memory_order_acquire) && parked() == 0);
@@ -197,11 +195,11 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   worker::CoreClaim core_;
   bool has_slot_ = false;
   bool polls_ = false;
-  task::TaskPtr next_;                    // came in its own poll: run before the queue
-  bool free_for_task_ = false;            // while it polls: nothing is queued that it has to run first
-  bool in_lane_job_ = false;              // of the running flow
-  std::atomic<int> lane_jobs_{0};         // that run or wait here; relaxed, read by the service thread
-  std::atomic<std::uint8_t> takes_{0};    // of enum Takes; relaxed: a hint, Tick comes where it was old
+  task::TaskPtr next_;                  // came in its own poll: run before the queue
+  bool free_for_task_ = false;          // while it polls: nothing is queued that it has to run first
+  bool in_lane_job_ = false;            // of the running flow
+  std::atomic<int> lane_jobs_{0};       // that run or wait here; relaxed, read by the service thread
+  std::atomic<std::uint8_t> takes_{0};  // of enum Takes; relaxed: a hint, Tick comes where it was old
   std::thread thread_;
   std::atomic<worker::Sleeper*> sleeper_{nullptr};
 };
@@ -289,9 +287,7 @@ bool ExecutorPool::ThisOnePolls() const {
          this_executor->TakesLaneJobs();
 }
 
-bool ExecutorPool::WakeForLaneJob(bool awake) {
-  return WakeIdle(kLaneJobs, awake);
-}
+bool ExecutorPool::WakeForLaneJob(bool awake) { return WakeIdle(kLaneJobs, awake); }
 
 bool ExecutorPool::Tick() {
   if (queue_.empty() || !HasSlot()) {
@@ -307,8 +303,7 @@ bool ExecutorPool::Tick() {
   }
   const std::int64_t now = base::NowNanoseconds();
   if (stuck_since_ns_ < 0) stuck_since_ns_ = now;
-  if (now - stuck_since_ns_ <= kPatienceNs || WakeIdle(kTasks, false) || started_ == executors_.size())
-    return true;
+  if (now - stuck_since_ns_ <= kPatienceNs || WakeIdle(kTasks, false) || started_ == executors_.size()) return true;
   StartNext();
   stuck_since_ns_ = now;
   return true;

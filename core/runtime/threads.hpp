@@ -1,6 +1,6 @@
 #pragma once
-// The threads of a rank that run user code: executors (one-CPU tasks, and what holds no CPU while they have none), lanes
-// (lane_pool.hpp) and leased threads (tasks that rank 0 granted other amounts).
+// The threads of a rank that run user code: executors (one-CPU tasks, and what holds no CPU while they have none),
+// lanes (lane_pool.hpp) and leased threads (tasks that rank 0 granted other amounts).
 
 #include <atomic>
 #include <condition_variable>
@@ -40,8 +40,8 @@ class ThreadWork {
 
 /// Executors: each takes a slot (a CPU of this rank), and runs tasks from the queue on a fiber for as long as there are
 /// some. One that has nothing to do, and on which no flow waits, runs lane jobs, without a slot; if such a job runs or
-/// waits long while tasks wait for which there is a slot, Tick starts a spare executor. Spares run no lane jobs, so there
-/// is always one for each slot.
+/// waits long while tasks wait for which there is a slot, Tick starts a spare executor. Spares run no lane jobs, so
+/// there is always one for each slot.
 class ExecutorPool {
  public:
   struct Options {
@@ -94,8 +94,9 @@ class ExecutorPool {
   LanePool* lanes_ = nullptr;  // set before Start
   worker::StackPool stacks_;
   std::mutex start_mutex_;
-  std::vector<std::unique_ptr<Executor>> executors_;  // with room for spares; a place is written before its thread starts
-  std::atomic<std::size_t> started_{0};               // written under start_mutex_; relaxed: read without it as a hint
+  std::vector<std::unique_ptr<Executor>>
+      executors_;                        // with room for spares; a place is written before its thread starts
+  std::atomic<std::size_t> started_{0};  // written under start_mutex_; relaxed: read without it as a hint
   // A bit an executor that looks for work: set by itself (seq_cst) before it looks for the last time, cleared by who
   // wakes it or by itself. A pusher pushes, fences and reads it: one of the two sees the other.
   std::vector<std::atomic<std::uint64_t>> idle_;

@@ -35,9 +35,7 @@ class WaitPoint {
   void Signal();
   /// Returns whether it was signaled before `deadline_ns` (negative: none). Once.
   bool Wait(std::int64_t deadline_ns);
-  bool signaled() const {
-    return parking_ ? parking_->signaled() : signaled_.load(std::memory_order_acquire);
-  }
+  bool signaled() const { return parking_ ? parking_->signaled() : signaled_.load(std::memory_order_acquire); }
 
  private:
   bool Park(std::int64_t deadline_ns);

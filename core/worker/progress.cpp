@@ -123,7 +123,8 @@ bool Progress::SleepHeld(Role role, Sleeper& me, std::uint32_t seen, std::int64_
   const bool door = TakeDoor(role, me);
   const auto leave_door = [&] {
     Sleeper* expected = &me;
-    return role == Role::kService || !door || door_.compare_exchange_strong(expected, nullptr, std::memory_order_acq_rel);
+    return role == Role::kService || !door ||
+           door_.compare_exchange_strong(expected, nullptr, std::memory_order_acq_rel);
   };
   const std::uint32_t bell = node::Arm(block_);
   // After Arm: what came before it is seen here, what comes later rings.
@@ -148,8 +149,8 @@ bool Progress::SleepHeld(Role role, Sleeper& me, std::uint32_t seen, std::int64_
     me.Sleep(seen, deadline_ns >= 0 ? std::max<std::int64_t>(0, deadline_ns - base::NowNanoseconds()) : kLongSleepNs);
   }
   if (role == Role::kService) {
-    // A waiter that was woken with us looks; so does one that has called us since it leaves: it has disarmed. Taking the
-    // token would only be in its way.
+    // A waiter that was woken with us looks; so does one that has called us since it leaves: it has disarmed. Taking
+    // the token would only be in its way.
     const bool called = me.WokenSince(seen) && block_.duty.load(std::memory_order_relaxed) == node::Duty::kPolled;
     if (called || door_.load(std::memory_order_acquire) != nullptr) return false;
   }

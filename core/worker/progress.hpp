@@ -36,8 +36,9 @@
 
 namespace manta::worker {
 
-/// That a thread has a core, counted in a word that the node's ranks read. Kept while it goes from computing to spinning
-/// and back: what counts is that the core is not free, and others would see each change as a missed cache line.
+/// That a thread has a core, counted in a word that the node's ranks read. Kept while it goes from computing to
+/// spinning and back: what counts is that the core is not free, and others would see each change as a missed cache
+/// line.
 class CoreClaim {
  public:
   explicit CoreClaim(std::atomic<std::int32_t>& count) : count_(count) {}
@@ -67,6 +68,8 @@ class Backoff {
       : blocks_(blocks), core_(core), cores_(node_cores) {}
   /// Something was found: begin anew.
   void Reset() { steps_ = 0; }
+  /// The wait ends without what it was for.
+  void GiveUp() { core_.Drop(); }
   /// A sleep has brought nothing: no second spinning.
   void SleepOn() { steps_ = kSpins + kYields; }
   /// Spins or yields a little, or says that it is time to sleep; then it has no core any more.
@@ -80,8 +83,8 @@ class Backoff {
   }
 
  private:
-  static constexpr int kSpins = 2000;     // about 50 µs: as long as a futex takes to wake an idle core
-  static constexpr int kFirstLook = 32;   // about 1 µs: an answer of another rank that spins has come by then
+  static constexpr int kSpins = 2000;    // about 50 µs: as long as a futex takes to wake an idle core
+  static constexpr int kFirstLook = 32;  // about 1 µs: an answer of another rank that spins has come by then
   static constexpr int kLookAgain = 256;
   static constexpr int kYields = 20;
   static constexpr std::int64_t kSlowYieldNs = 300'000;  // a peer took our core for a slice
@@ -147,7 +150,8 @@ class Progress {
   static constexpr std::int64_t kHousekeepingNs = 1'000'000;
   static constexpr std::uint64_t kPollsBetweenClocks = 32;
 
-  /// Who has the token. A waiter calls EnsureWatch after it gave it back, so that the service thread may rest meanwhile.
+  /// Who has the token. A waiter calls EnsureWatch after it gave it back, so that the service thread may rest
+  /// meanwhile.
   enum class Token : std::uint8_t { kFree, kBrief, kWaiter };
 
   bool TryTakeToken(Token as) {
@@ -165,8 +169,7 @@ class Progress {
   }
   /// To be called with the token: senders need not ring. The line is left alone where it says so already.
   void SayPolled() {
-    if (block_.duty.load(std::memory_order_relaxed) != node::Duty::kPolled)
-      node::Disarm(block_, node::Duty::kPolled);
+    if (block_.duty.load(std::memory_order_relaxed) != node::Duty::kPolled) node::Disarm(block_, node::Duty::kPolled);
   }
   std::size_t PollHeld() {
     std::size_t delivered = 0;
@@ -180,8 +183,8 @@ class Progress {
   std::int64_t MaxSleep() const;
   enum class Role { kWaiter, kExecutor, kService };
   /// Sleeps at the door, or where it is taken in the own bed. The token is given up meanwhile. Returns whether it is
-  /// held again. A thread in Get sends an executor away from the door: what comes is most likely for it, and it need not
-  /// be woken by another then. The executor is told so by `demoted`.
+  /// held again. A thread in Get sends an executor away from the door: what comes is most likely for it, and it need
+  /// not be woken by another then. The executor is told so by `demoted`.
   bool SleepHeld(Role role, Sleeper& me, std::uint32_t seen, std::int64_t deadline_ns, bool* demoted);
   bool TakeDoor(Role role, Sleeper& me);
   void ServiceLoop();
@@ -198,8 +201,8 @@ class Progress {
   std::atomic<std::thread::id> holder_{};  // relaxed: only ever compared with the reader's own id
   // The waiter that sleeps on the doorbell, at most one. Taken under the token; given up by itself (acq_rel).
   std::atomic<Sleeper*> door_{nullptr};
-  bool executor_at_door_ = false;  // whether that is one; token's holder only
-  std::atomic<std::uint64_t> polls_{0};    // relaxed counter: the service thread sees whether anybody polls
+  bool executor_at_door_ = false;        // whether that is one; token's holder only
+  std::atomic<std::uint64_t> polls_{0};  // relaxed counter: the service thread sees whether anybody polls
   std::atomic<std::uint64_t> wakeups_{0};
   std::int64_t next_housekeeping_ns_ = 0;  // token's holder only
   bool clock_due_ = false;                 // after a sleep; token's holder only
@@ -248,7 +251,10 @@ bool Progress::Wait(Sleeper& me, Done done, std::int64_t deadline_ns, CoreClaim*
       const std::uint32_t look = me.Look();
       const std::size_t delivered = PollHeld();
       if (done()) break;
-      if (deadline_ns >= 0 && (++polls & 63) == 0 && base::NowNanoseconds() >= deadline_ns) break;
+      if (deadline_ns >= 0 && (++polls & 63) == 0 && base::NowNanoseconds() >= deadline_ns) {
+        backoff.GiveUp();
+        break;
+      }
       if (delivered != 0) {
         backoff.Reset();
         continue;
