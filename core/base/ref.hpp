@@ -37,7 +37,7 @@ class Ref {
   }
   T* get() const { return object_; }
   /// Gives the hold to the caller, who Adopts it again some time: for lists through the objects themselves.
-  T* Release() && { return std::exchange(object_, nullptr); }
+  T* Release() { return std::exchange(object_, nullptr); }
   static Ref Adopt(T* object) {
     Ref ref;
     ref.object_ = object;

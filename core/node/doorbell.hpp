@@ -14,8 +14,8 @@
 // kernel puts nobody to sleep whose `seen` is old. tests/models/sleep_wake_model_test.cpp walks through all
 // interleavings, and finds the lost wake-up when a fence or the second look is left out.
 //
-// At most one thread of a rank may be armed at a time: the one that is going to poll when it wakes. (More could share
-// the word, all are woken, but one that wakes says kPolled for all.)
+// Threads of a rank may share the word: a ring wakes all. One that wakes says kPolled for all, so it must poll until it
+// arms again, or see to it that another looks.
 
 #include <atomic>
 #include <cstdint>
@@ -62,8 +62,8 @@ inline std::uint32_t Arm(RankBlock& block) {
   return seen;
 }
 
-/// Says who looks for messages from now on. The caller is about to poll (kPolled), or has seen to it that the service
-/// thread does (kBusy). Relaxed: a sender that still sees kArmed rings for nothing.
+/// Says who looks for messages from now on: with kPolled, the caller. Relaxed: a sender that still sees kArmed rings for
+/// nothing.
 inline void Disarm(RankBlock& block, Duty duty) { block.duty.store(duty, std::memory_order_relaxed); }
 
 /// Sleeps until rung or `timeout_ns` have passed, and says kPolled again: the caller polls next. Returns false when the

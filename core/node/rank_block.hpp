@@ -16,8 +16,8 @@ namespace manta::node {
 
 /// What a sender has to do so that a rank sees its message.
 enum class Duty : std::uint32_t {
-  kPolled = 0,  // nothing: a thread of the rank polls
-  kBusy = 1,    // nothing: none polls now, but the rank's service thread looks within 250 µs
+  kPolled = 0,  // nothing: a thread of the rank polls, or its service thread looks within 250 µs
+  kBusy = 1,    // nothing: it was rung and is about to look
   kArmed = 2,   // ring: a thread of the rank sleeps on `doorbell` or is about to (doorbell.hpp)
 };
 
@@ -29,7 +29,7 @@ struct alignas(kApart) RankBlock {
 
   // Written by the threads of the rank, read by all ranks of the node to choose between spinning and sleeping. Relaxed:
   // each is a hint of its own, and nothing else is read on its word.
-  alignas(kApart) std::atomic<std::int32_t> running;  // executors inside a task
+  alignas(kApart) std::atomic<std::int32_t> running;  // threads that compute, and go on to spin
   std::atomic<std::int32_t> spinning;                 // threads that spin or yield
   std::atomic<std::int64_t> backlog;                  // unstarted tasks, for idle ranks that look for work
 

@@ -49,7 +49,10 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
   options.my_index = info_.my_index;
   options.node_cores = info_.node_cores;
   options.housekeeping = [this] { Housekeeping(); };
-  options.on_tick = [this] { return lanes_->Tick(); };
+  options.on_tick = [this] {
+    const bool lanes = lanes_->Tick();
+    return executors_->Tick() || lanes;
+  };
   progress_ = std::make_unique<worker::Progress>(options, transports, *this);
 
   const scheduling::NodeSpec& spec =
@@ -57,11 +60,12 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
   slots_ = std::make_unique<node::SlotTable>(blocks, info_.my_index);
   mine.free_slots.store(spec.slots.at(info_.self).units(), std::memory_order_relaxed);
   mine.running.store(0, std::memory_order_relaxed);
-  queue_ = std::make_unique<scheduling::ReadyQueue>(static_cast<std::size_t>(info_.executors));
+  mine.spinning.store(0, std::memory_order_relaxed);
+  queue_ = std::make_unique<scheduling::ReadyQueue>(ExecutorPool::WithSpares(info_.executors));
   executors_ = std::make_unique<ExecutorPool>(
       ExecutorPool::Options{info_.executors, info_.my_index, info_.executor_cpus}, *progress_, *slots_, *queue_, *this);
-  lanes_ = std::make_unique<LanePool>(*progress_, executors_->stacks());
-  leased_ = std::make_unique<LeasedPool>(*progress_);
+  lanes_ = std::make_unique<LanePool>(*progress_, *executors_);
+  leased_ = std::make_unique<LeasedPool>();
 
   ObjectPlane::Options object_options;
   object_options.self = info_.self;

@@ -76,6 +76,8 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
   void RunOnExecutor(task::TaskPtr task, int executor) override { tasks_->RunOnExecutor(std::move(task), executor); }
   void ExecutorIsIdle() override { tasks_->ExecutorIsIdle(); }
   void SlotWasReturned() override { tasks_->SlotWasReturned(); }
+  void RunningTaskWaits() override { tasks_->RunningTaskWaits(); }
+  bool SlotsAreOwed() const override { return tasks_->SlotsAreOwed(); }
 
   void On(Rank from, const wire::StatsQuery& message);
   void On(Rank from, const wire::AvailableQuery& message);

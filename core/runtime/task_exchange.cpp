@@ -297,7 +297,9 @@ std::uint32_t TaskPlane::Want() const {
 }
 
 void TaskPlane::AskForWork() {
-  if (options_.ranks == 1 || asked_for_work_.exchange(true, std::memory_order_acq_rel)) return;
+  if (options_.ranks == 1 || asked_for_work_.load(std::memory_order_seq_cst) ||
+      asked_for_work_.exchange(true, std::memory_order_acq_rel))
+    return;
   const int supplier = supplier_.load(std::memory_order_relaxed);
   if (supplier >= 0)
     parts_.router.Send(Rank(supplier), wire::WorkRequest{Want()});
@@ -351,11 +353,11 @@ void TaskPlane::On(Rank, const wire::HandBack& message) {
 }
 
 void TaskPlane::On(Rank, const wire::WorkHint& message) {
-  if (!parts_.executors.AnyIdle() || !parts_.queue.empty()) {
-    asked_for_work_.store(false, std::memory_order_release);
-    return;
-  }
-  parts_.router.Send(message.supplier, wire::WorkRequest{Want()});
+  // The question is over before the look: an executor that becomes idle after it asks anew.
+  asked_for_work_.store(false, std::memory_order_seq_cst);
+  if (!parts_.executors.AnyIdle() || !parts_.queue.empty()) return;
+  if (!asked_for_work_.exchange(true, std::memory_order_acq_rel))
+    parts_.router.Send(message.supplier, wire::WorkRequest{Want()});
 }
 
 // ---- leases ----

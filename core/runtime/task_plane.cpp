@@ -134,12 +134,8 @@ TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSp
   if (kind == TaskKind::kActorCall) record.actor().submitter = IdOf(submitter);
   if (run != nullptr) record.parent = run->Id();
   if (back_pressure_.on()) {
-    if (kind == TaskKind::kTask && one_cpu) {
-      record.counts_unstarted = true;
-      back_pressure_.AddUnstarted(record.memory_bytes());
-    } else {
-      back_pressure_.AddUnended(record.memory_bytes());
-    }
+    record.counts_unended = true;
+    back_pressure_.AddUnended(record.memory_bytes());
   }
   // Results are taken in now and then, so that a long row of submissions neither fills the rings nor idles the others.
   if (options_.ranks > 1 && submitter.submitted % kSubmitsPerPoll == 0) parts_.progress.PollIfDue();
@@ -253,6 +249,12 @@ void TaskPlane::ArgumentsReady(const TaskPtr& task) {
 }
 
 void TaskPlane::Place(TaskPtr task) {
+  if (task->one_cpu && task->TakeCountsUnended()) {
+    // From here on it begins without anybody's help.
+    task->counts_unstarted = true;
+    back_pressure_.AddUnstarted(task->memory_bytes());
+    back_pressure_.SubtractUnended(task->memory_bytes());
+  }
   const Rank pinned = task->pinned();
   if (!task->zero_cpu && !task->one_cpu)
     AskForLease(task);
@@ -268,6 +270,8 @@ void TaskPlane::Enqueue(TaskPtr task) {
   const RunContext* run = task->owned() && task->parent != 0 ? RunContext::Current() : nullptr;
   if (run != nullptr && run->executor >= 0 && run->id() == task->parent)
     parts_.queue.PushChild(static_cast<std::size_t>(run->executor), std::move(task));
+  else if (parts_.executors.HandOver(task))
+    return;
   else
     parts_.queue.Push(std::move(task));
   // Where none of ours is free for it, another rank's may be.
@@ -286,10 +290,8 @@ void TaskPlane::FailTask(const TaskPtr& task, object::ErrorPtr error) {
 void TaskPlane::CountDone(TaskRecord& record) {
   finished_.fetch_add(1, std::memory_order_release);
   if (!back_pressure_.on()) return;
-  if (record.TakeCountsUnstarted())
-    back_pressure_.SubtractUnstarted(record.memory_bytes());
-  else if (record.kind() != TaskKind::kTask || !record.one_cpu)
-    back_pressure_.SubtractUnended(record.memory_bytes());
+  if (record.TakeCountsUnstarted()) back_pressure_.SubtractUnstarted(record.memory_bytes());
+  if (record.TakeCountsUnended()) back_pressure_.SubtractUnended(record.memory_bytes());
 }
 
 void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire::ValueDescriptor* value, Rank from,
@@ -445,7 +447,7 @@ std::uint64_t TaskPlane::DropQueued() {
 }
 
 void TaskPlane::Housekeeping() {
-  if (parts_.queue.empty()) TakeBacklogBack();
+  if (!parts_.queue.AnyMovable()) TakeBacklogBack();
 }
 
 void TaskPlane::TakeBacklogBack() {
@@ -453,7 +455,7 @@ void TaskPlane::TakeBacklogBack() {
     return;
   parts_.router.Send(Rank(0), wire::Backlog{0});
   // What was pushed since the look found the flag still set and said nothing.
-  if (!parts_.queue.empty() && !said_backlog_.exchange(true, std::memory_order_seq_cst))
+  if (parts_.queue.AnyMovable() && !said_backlog_.exchange(true, std::memory_order_seq_cst))
     parts_.router.Send(Rank(0), wire::Backlog{1});
 }
 

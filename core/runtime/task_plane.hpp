@@ -112,6 +112,7 @@ class TaskPlane {
   void SlotWasReturned();
   /// The running task of the calling flow is about to wait: its owner may send others in its place.
   void RunningTaskWaits();
+  bool SlotsAreOwed() const { return owed_cpus_.load(std::memory_order_relaxed) > 0; }
   void BorrowWasConfirmed();
   void ReturnLease(const wire::Lease& lease);
   void Housekeeping();

@@ -64,6 +64,8 @@ void TaskPlane::RunHere(const TaskPtr& task, int executor) {
 }
 
 void TaskPlane::RunOnExecutor(TaskPtr task, int executor) {
+  // A push ends the question of the whole rank: another executor that is idle asks again.
+  if (options_.ranks > 1 && parts_.executors.AnyIdle() && parts_.queue.empty()) AskForWork();
   RunHere(task, executor);
   if (options_.ranks > 1 && supplier_.load(std::memory_order_relaxed) >= 0 && parts_.queue.size() < Want() / 2)
     AskForWork();
@@ -83,8 +85,11 @@ class LeaseHooks final : public WaitHooks {
     OfThisThread() = this;
   }
   ~LeaseHooks() { OfThisThread() = outer_; }
-  void BeforeWait() override { router_.Send(Rank(0), wire::LeaseSuspend{lease_}); }
-  void AfterWait() override { router_.Send(Rank(0), wire::LeaseResume{lease_}); }
+  bool BeforeWait() override {
+    router_.Send(Rank(0), wire::LeaseSuspend{lease_});
+    return false;
+  }
+  void AfterWait(bool) override { router_.Send(Rank(0), wire::LeaseResume{lease_}); }
 
  private:
   Router& router_;

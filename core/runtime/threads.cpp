@@ -2,25 +2,33 @@
 
 #include <pthread.h>
 
+#include <bit>
 #include <utility>
 
 #include "core/topology/binding.hpp"
 
 namespace manta::runtime {
 
+namespace {
+thread_local ExecutorPool::Executor* this_executor = nullptr;
+}
+
 // ---- executors ----
 class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
  public:
-  Executor(ExecutorPool& pool, int index) : FiberThread(pool.stacks_), pool_(pool), index_(index) {}
+  Executor(ExecutorPool& pool, int index)
+      : FiberThread(pool.stacks_), pool_(pool), index_(index), core_(pool.progress_.block().running) {}
   void Start() {
     thread_ = std::thread([this] {
-      if (!pool_.options_.cpus.empty()) topology::BindThisThread(pool_.options_.cpus[static_cast<std::size_t>(index_)]);
+      if (static_cast<std::size_t>(index_) < pool_.options_.cpus.size())
+        topology::BindThisThread(pool_.options_.cpus[static_cast<std::size_t>(index_)]);
       pthread_setname_np(pthread_self(), ("manta-exec-" + std::to_string(index_)).c_str());
       sleeper_.store(&worker::Sleeper::OfThisThread(), std::memory_order_release);
       WaitHooks::OfThisThread() = this;
-      SetThisExecutor(this);
+      this_executor = this;
       RunLoop();
-      SetThisExecutor(nullptr);
+      this_executor = nullptr;
+      core_.Drop();
       sleeper_.store(nullptr, std::memory_order_release);
     });
   }
@@ -28,243 +36,278 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
     if (thread_.joinable()) thread_.join();
   }
   ExecutorPool& pool() { return pool_; }
-  /// Whether it was idle and now looks again.
-  bool WakeIfIdle() {
-    if (!idle_.exchange(false, std::memory_order_acq_rel)) return false;
-    pool_.idle_.fetch_sub(1, std::memory_order_relaxed);
-    Wake();
-    return true;
-  }
   void Wake() {
     if (worker::Sleeper* sleeper = sleeper_.load(std::memory_order_acquire); sleeper != nullptr && sleeper->Wake())
       pool_.progress_.CountWakeup();
   }
-
-  // A task that waits leaves its CPU to others, and takes one again afterwards even where none is free: it must not
-  // wait twice.
-  void BeforeWait() override {
-    pool_.parks_.fetch_add(1, std::memory_order_relaxed);
-    pool_.slots_.GiveBack(Amount::Whole(1));
-    pool_.progress_.block().running.fetch_sub(1, std::memory_order_relaxed);
-    pool_.work_.SlotWasReturned();
+  bool asleep() const {
+    const worker::Sleeper* sleeper = sleeper_.load(std::memory_order_acquire);
+    return sleeper != nullptr && sleeper->asleep();
   }
-  void AfterWait() override {
-    pool_.slots_.GiveBack(Amount::Whole(-1));
-    pool_.progress_.block().running.fetch_add(1, std::memory_order_relaxed);
+  bool has_lane_jobs() const { return lane_jobs_.load(std::memory_order_relaxed) != 0; }
+  /// Flows stay on their thread. So while a lane job waits here no CPU task runs that it would wait for, and while any
+  /// flow does, no lane job, which may block for long.
+  bool TakesTasks() const { return !has_lane_jobs(); }
+  bool TakesLaneJobs() const { return index_ < pool_.options_.executors && parked() == 0; }
+  /// What it takes while it says that it is idle.
+  bool Accepts(Takes what) const { return (takes_.load(std::memory_order_relaxed) & what) != 0; }
+  bool polls() const { return polls_; }
+  bool HandOver(task::TaskPtr& task) {
+    if (!pool_.queue_.empty() || !TakeOwnTurn()) return false;
+    next_ = std::move(task);
+    return true;
+  }
+  /// In a poll of its own a task has come: whether it will run that one, and not one that came before.
+  bool TakeOwnTurn() {
+    if (!polls_ || !std::exchange(free_for_task_, false)) return false;
+    if (SaysIdle()) ClearIdle();
+    return true;
+  }
+
+  // A task that waits leaves its CPU to the thread, which runs others or gives it back; and has it again afterwards
+  // even where none is free: it must not wait twice.
+  bool BeforeWait() override {
+    pool_.parks_.fetch_add(1, std::memory_order_relaxed);
+    pool_.work_.RunningTaskWaits();
+    return std::exchange(in_lane_job_, false);
+  }
+  void AfterWait(bool in_lane_job) override {
+    in_lane_job_ = in_lane_job;
+    core_.Take();
+    if (in_lane_job) {
+      GiveSlotBack();
+    } else if (!has_slot_) {
+      pool_.slots_.GiveBack(Amount::Whole(-1));
+      has_slot_ = true;
+    }
   }
 
  protected:
   void Loop() override {
     for (;;) {
-      if (SwitchToReady()) continue;
-      if (pool_.stop_.load(std::memory_order_acquire) && parked() == 0) return;
-      if (RunOne()) {
-        pool_.progress_.PollIfDue();
+      if (HasReady()) {
+        ShareNext();
+        SwitchToReady();
         continue;
       }
-      const std::int64_t timer = FireTimers(base::NowNanoseconds());
-      if (HasReady()) continue;
-      SayIdle();
-      pool_.work_.ExecutorIsIdle();
-      pool_.progress_.Wait(
-          *sleeper_.load(std::memory_order_relaxed),
-          [this] {
-            if (SayIdle()) pool_.work_.ExecutorIsIdle();
-            return HasReady() || (pool_.stop_.load(std::memory_order_acquire) && parked() == 0) || HasTask();
-          },
-          timer);
-      if (idle_.exchange(false, std::memory_order_acq_rel)) pool_.idle_.fetch_sub(1, std::memory_order_relaxed);
+      if (RunLaneJob() || RunTask()) {
+        Poll();
+        continue;
+      }
+      GiveSlotBack();
+      if (pool_.stop_.load(std::memory_order_acquire) && parked() == 0) return;
+      const std::int64_t timer = parked() == 0 ? -1 : FireTimers(base::NowNanoseconds());
+      if (!HasReady()) Idle(timer);
     }
   }
   void WakeUp() override { Wake(); }
 
  private:
-  static void SetThisExecutor(Executor* executor);
-  /// Said before looking at the queue, and again when a wake-up took it back: who pushes looks at it after pushing
-  /// (WakeOne).
-  bool SayIdle() {
-    if (idle_.load(std::memory_order_relaxed)) return false;
-    idle_.store(true, std::memory_order_seq_cst);
-    pool_.idle_.fetch_add(1, std::memory_order_seq_cst);
-    return true;
+  std::atomic<std::uint64_t>& word() { return pool_.idle_[static_cast<std::size_t>(index_) / 64]; }
+  std::uint64_t bit() const { return std::uint64_t{1} << (index_ % 64); }
+  bool SaysIdle() { return (word().load(std::memory_order_relaxed) & bit()) != 0; }
+  void SetIdle() { word().fetch_or(bit(), std::memory_order_seq_cst); }
+  void ClearIdle() { word().fetch_and(~bit(), std::memory_order_relaxed); }
+
+  bool HasTask() const { return (next_ || !pool_.queue_.empty()) && TakesTasks() && (has_slot_ || pool_.HasSlot()); }
+  bool HasLaneJob() const { return !pool_.lanes_->empty() && TakesLaneJobs(); }
+  bool HasWork() {
+    return HasReady() || HasTask() || HasLaneJob() || (pool_.stop_.load(std::memory_order_acquire) && parked() == 0);
   }
-  bool HasTask() const { return !pool_.queue_.empty() && pool_.slots_.FreeOf(my_slot()) >= Amount::Whole(1); }
-  std::uint32_t my_slot() const { return pool_.my_index(); }
-  bool RunOne() {
-    if (pool_.queue_.empty() || !pool_.slots_.TryTake(Amount::Whole(1))) return false;
-    task::TaskPtr task = pool_.queue_.Pop(static_cast<std::size_t>(index_));
-    if (!task) {
-      pool_.slots_.GiveBack(Amount::Whole(1));
-      return false;
-    }
-    pool_.progress_.block().running.fetch_add(1, std::memory_order_relaxed);
-    pool_.work_.RunOnExecutor(std::move(task), index_);
-    pool_.progress_.block().running.fetch_sub(1, std::memory_order_relaxed);
+  /// Waits for work, polling if nobody else does.
+  void Idle(std::int64_t timer) {
+    polls_ = true;
+    free_for_task_ = TakesTasks();
+    // Relaxed: SetIdle follows.
+    takes_.store(static_cast<std::uint8_t>((TakesTasks() ? kTasks : 0) | (TakesLaneJobs() ? kLaneJobs : 0)),
+                 std::memory_order_relaxed);
+    pool_.progress_.Wait(
+        *sleeper_.load(std::memory_order_relaxed),
+        [this] {
+          if (HasWork()) return true;
+          if (SaysIdle()) return false;
+          // At first, and when a wake-up brought nothing. Whoever pushes from now on wakes us.
+          SetIdle();
+          if (TakesTasks() && pool_.HasSlot()) pool_.work_.ExecutorIsIdle();
+          return HasWork();
+        },
+        timer, &core_);
+    polls_ = false;
+    if (SaysIdle()) ClearIdle();
+  }
+  void Poll() {
+    polls_ = true;
+    free_for_task_ = TakesTasks() && pool_.queue_.empty();
+    pool_.progress_.PollIfDue();
+    polls_ = false;
+  }
+  /// Kept from task to task; given back for a lane job, when there is nothing to do, and when the ledger wants CPUs.
+  void GiveSlotBack() {
+    if (!has_slot_) return;
+    has_slot_ = false;
     pool_.slots_.GiveBack(Amount::Whole(1));
     pool_.work_.SlotWasReturned();
+  }
+  /// What was to be run next must not wait for something else that may be long.
+  void ShareNext() {
+    if (!next_) return;
+    pool_.queue_.Push(std::move(next_));
+    pool_.WakeOne();
+  }
+  bool RunLaneJob() {
+    if (!HasLaneJob()) return false;
+    if (HasTask()) {
+      pool_.lanes_->CallLane();
+      return false;
+    }
+    LaneJob* job = pool_.lanes_->Take();
+    if (job == nullptr) return false;
+    ShareNext();
+    GiveSlotBack();
+    if (!pool_.lanes_->empty() || !pool_.queue_.empty()) pool_.progress_.EnsureWatch();  // this one may be long
+    core_.Take();
+    in_lane_job_ = true;
+    lane_jobs_.store(lane_jobs_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    job->run(job);
+    in_lane_job_ = false;
+    lane_jobs_.store(lane_jobs_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+    return true;
+  }
+  bool RunTask() {
+    if (has_slot_ && pool_.work_.SlotsAreOwed()) GiveSlotBack();
+    if ((!next_ && pool_.queue_.empty()) || !TakesTasks()) return false;
+    if (!has_slot_ && !pool_.slots_.TryTake(Amount::Whole(1))) {
+      if (next_) pool_.queue_.Push(std::move(next_));
+      return false;
+    }
+    has_slot_ = true;
+    task::TaskPtr task = next_ && next_->Claim() ? std::move(next_) : task::TaskPtr();
+    next_ = {};
+    if (!task) task = pool_.queue_.Pop(static_cast<std::size_t>(index_));
+    if (!task) return false;
+    core_.Take();
+    pool_.work_.RunOnExecutor(std::move(task), index_);
     return true;
   }
 
   ExecutorPool& pool_;
   const int index_;
+  // The thread's own.
+  worker::CoreClaim core_;
+  bool has_slot_ = false;
+  bool polls_ = false;
+  task::TaskPtr next_;                  // came in its own poll: run before the queue
+  bool free_for_task_ = false;          // while it polls: nothing is queued that it has to run first
+  bool in_lane_job_ = false;            // of the running flow
+  std::atomic<int> lane_jobs_{0};       // that run or wait here; relaxed, read by the service thread
+  std::atomic<std::uint8_t> takes_{0};  // of enum Takes; relaxed: a hint, Tick comes where it was old
   std::thread thread_;
   std::atomic<worker::Sleeper*> sleeper_{nullptr};
-  std::atomic<bool> idle_{false};
 };
-
-namespace {
-thread_local ExecutorPool::Executor* this_executor = nullptr;
-}
-void ExecutorPool::Executor::SetThisExecutor(Executor* executor) { this_executor = executor; }
 
 ExecutorPool::ExecutorPool(Options options, worker::Progress& progress, node::SlotTable& slots,
                            scheduling::ReadyQueue& queue, ThreadWork& work)
-    : options_(std::move(options)), progress_(progress), slots_(slots), queue_(queue), work_(work) {
-  for (int i = 0; i < options_.executors; ++i) executors_.push_back(std::make_unique<Executor>(*this, i));
-}
+    : options_(std::move(options)),
+      progress_(progress),
+      slots_(slots),
+      queue_(queue),
+      work_(work),
+      executors_(WithSpares(options_.executors)),
+      idle_((executors_.size() + 63) / 64) {}
 
 ExecutorPool::~ExecutorPool() { Stop(); }
 
 void ExecutorPool::Start() {
-  for (auto& executor : executors_) executor->Start();
+  std::lock_guard lock(start_mutex_);
+  for (int i = 0; i < options_.executors; ++i) StartNext();
+}
+
+void ExecutorPool::StartNext() {
+  const std::size_t index = started_.load(std::memory_order_relaxed);
+  executors_[index] = std::make_unique<Executor>(*this, static_cast<int>(index));
+  started_.store(index + 1, std::memory_order_relaxed);
+  executors_[index]->Start();
 }
 
 void ExecutorPool::Stop() {
-  stop_.store(true, std::memory_order_release);
-  for (auto& executor : executors_) {
-    executor->Wake();
-    executor->Join();
+  std::size_t started = 0;
+  {
+    std::lock_guard lock(start_mutex_);
+    stop_.store(true, std::memory_order_release);
+    started = started_.load(std::memory_order_relaxed);
+  }
+  for (std::size_t i = 0; i < started; ++i) {
+    executors_[i]->Wake();
+    executors_[i]->Join();
   }
 }
 
-bool ExecutorPool::WakeOne() {
-  node::FullFence();  // after the push, before the look at who is idle
-  // An executor that polls and got the task itself is the best to run it: it is awake.
-  if (this_executor != nullptr && &this_executor->pool() == this && this_executor->WakeIfIdle()) return true;
-  if (idle_.load(std::memory_order_relaxed) <= 0) return false;
-  for (auto& executor : executors_)
-    if (executor->WakeIfIdle()) return true;
+bool ExecutorPool::WakeIdle(Takes what, bool awake) {
+  for (std::size_t w = 0; w < idle_.size(); ++w) {
+    // Relaxed: the caller has fenced. What the executor did before is not read; what we did it sees by its sleeper.
+    for (std::uint64_t left = idle_[w].load(std::memory_order_relaxed); left != 0; left &= left - 1) {
+      const std::size_t index = 64 * w + static_cast<std::size_t>(std::countr_zero(left));
+      if (!executors_[index]->Accepts(what) || (awake && executors_[index]->asleep())) continue;
+      const std::uint64_t bit = left & (~left + 1);
+      if ((idle_[w].fetch_and(~bit, std::memory_order_acq_rel) & bit) == 0) continue;  // another woke it
+      executors_[index]->Wake();
+      return true;
+    }
+  }
   return false;
 }
 
-// ---- lanes ----
-class LanePool::Lane : public worker::FiberThread {
- public:
-  Lane(LanePool& pool, worker::StackPool& stacks) : FiberThread(stacks), pool_(pool) {
-    thread_ = std::thread([this] {
-      pthread_setname_np(pthread_self(), "manta-lane");
-      sleeper_.store(&worker::Sleeper::OfThisThread(), std::memory_order_release);
-      RunLoop();
-      sleeper_.store(nullptr, std::memory_order_release);
-    });
-  }
-  void Join() {
-    if (thread_.joinable()) thread_.join();
-  }
-  void Wake() {
-    if (worker::Sleeper* sleeper = sleeper_.load(std::memory_order_acquire); sleeper != nullptr && sleeper->Wake())
-      pool_.progress_.CountWakeup();
-  }
-  bool stop = false;  // guarded by the pool's mutex
-
- protected:
-  void Loop() override {
-    worker::Sleeper& me = *sleeper_.load(std::memory_order_relaxed);
-    for (;;) {
-      if (SwitchToReady()) continue;
-      const std::uint32_t seen = me.Look();
-      Job job;
-      if (pool_.Take(job)) {
-        pool_.progress_.EnsureWatch();
-        job();
-        job = nullptr;
-        continue;
-      }
-      const std::int64_t timer = FireTimers(base::NowNanoseconds());
-      if (HasReady()) continue;
-      {
-        std::lock_guard lock(pool_.mutex_);
-        if (!pool_.jobs_.empty()) continue;
-        if (stop && parked() == 0) return;
-        pool_.idle_.push_back(this);
-      }
-      me.Sleep(seen, timer < 0 ? -1 : std::max<std::int64_t>(0, timer - base::NowNanoseconds()));
-      std::lock_guard lock(pool_.mutex_);
-      std::erase(pool_.idle_, this);
-    }
-  }
-  void WakeUp() override { Wake(); }
-
- private:
-  LanePool& pool_;
-  std::atomic<worker::Sleeper*> sleeper_{nullptr};
-  std::thread thread_;  // last: it uses the others
-};
-
-LanePool::LanePool(worker::Progress& progress, worker::StackPool& stacks) : progress_(progress), stacks_(stacks) {}
-LanePool::~LanePool() { Stop(); }
-
-void LanePool::AddLane() { lanes_.push_back(std::make_unique<Lane>(*this, stacks_)); }
-
-void LanePool::Push(Job job) {
-  Lane* wake = nullptr;
-  {
-    std::lock_guard lock(mutex_);
-    jobs_.push_back({std::move(job), base::NowNanoseconds()});
-    waiting_.store(jobs_.size(), std::memory_order_release);
-    if (lanes_.empty()) {
-      AddLane();
-    } else if (!idle_.empty()) {
-      wake = idle_.back();
-      idle_.pop_back();
-    }
-  }
-  if (wake != nullptr)
-    wake->Wake();
-  else
-    progress_.EnsureWatch();  // all lanes run: the service thread sees to it that the job does not wait long
+bool ExecutorPool::HandOver(task::TaskPtr& task) {
+  return this_executor != nullptr && &this_executor->pool() == this && this_executor->HandOver(task);
 }
 
-bool LanePool::Take(Job& job) {
-  if (waiting_.load(std::memory_order_acquire) == 0) return false;
-  std::lock_guard lock(mutex_);
-  if (jobs_.empty()) return false;
-  job = std::move(jobs_.front().job);
-  jobs_.pop_front();
-  waiting_.store(jobs_.size(), std::memory_order_release);
+bool ExecutorPool::WakeOne() {
+  if (this_executor != nullptr && &this_executor->pool() == this) {
+    // An executor that polls and got the task itself is the best to run it: it is awake.
+    if (this_executor->TakeOwnTurn()) return true;
+    if (this_executor->polls() && started_.load(std::memory_order_relaxed) == 1) return false;  // there is no other
+  }
+  node::FullFence();  // after the push, before the look at who is idle
+  if (!HasSlot()) return false;
+  if (WakeIdle(kTasks, false)) return true;
+  // A CPU is free and nobody is: some are inside lane jobs, which may be long.
+  progress_.EnsureWatch();
+  return false;
+}
+
+bool ExecutorPool::AnyIdle() const {
+  if (!HasSlot()) return false;
+  for (std::size_t w = 0; w < idle_.size(); ++w)
+    for (std::uint64_t left = idle_[w].load(std::memory_order_relaxed); left != 0; left &= left - 1)
+      if (executors_[64 * w + static_cast<std::size_t>(std::countr_zero(left))]->Accepts(kTasks)) return true;
+  return false;
+}
+
+bool ExecutorPool::ThisOnePolls() const {
+  return this_executor != nullptr && &this_executor->pool() == this && this_executor->polls() &&
+         this_executor->TakesLaneJobs();
+}
+
+bool ExecutorPool::WakeForLaneJob(bool awake) { return WakeIdle(kLaneJobs, awake); }
+
+bool ExecutorPool::Tick() {
+  if (queue_.empty() || !HasSlot()) {
+    stuck_since_ns_ = -1;
+    return false;
+  }
+  std::unique_lock lock(start_mutex_);
+  bool in_lane_job = false;
+  for (std::size_t i = 0; i < started_; ++i) in_lane_job = in_lane_job || executors_[i]->has_lane_jobs();
+  if (!in_lane_job || stop_.load(std::memory_order_relaxed)) {
+    stuck_since_ns_ = -1;
+    return false;
+  }
+  const std::int64_t now = base::NowNanoseconds();
+  if (stuck_since_ns_ < 0) stuck_since_ns_ = now;
+  if (now - stuck_since_ns_ <= kPatienceNs || WakeIdle(kTasks, false) || started_ == executors_.size()) return true;
+  StartNext();
+  stuck_since_ns_ = now;
   return true;
-}
-
-bool LanePool::Tick() {
-  if (waiting_.load(std::memory_order_acquire) == 0)
-    return false;  // Push wakes the watch when there is something again
-  Lane* wake = nullptr;
-  {
-    std::lock_guard lock(mutex_);
-    if (jobs_.empty() || stop_) return false;
-    if (!idle_.empty()) {
-      wake = idle_.back();
-      idle_.pop_back();
-    } else if (base::NowNanoseconds() - jobs_.front().since_ns > kPatienceNs && lanes_.size() < kMaxLanes) {
-      AddLane();
-    }
-  }
-  if (wake != nullptr) wake->Wake();
-  return true;
-}
-
-void LanePool::Stop() {
-  std::vector<std::unique_ptr<Lane>> lanes;
-  {
-    std::lock_guard lock(mutex_);
-    stop_ = true;
-    lanes.swap(lanes_);
-    for (auto& lane : lanes) lane->stop = true;
-  }
-  for (auto& lane : lanes) {
-    lane->Wake();
-    lane->Join();
-  }
 }
 
 // ---- leased threads ----
@@ -290,7 +333,6 @@ void LeasedPool::ThreadMain() {
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
-    progress_.EnsureWatch();
     job();
     job = nullptr;
     lock.lock();

@@ -1,6 +1,6 @@
 #pragma once
-// The threads of a rank that run user code: executors (one-CPU tasks), lanes (work that holds no CPU) and leased
-// threads (tasks that rank 0 granted other amounts).
+// The threads of a rank that run user code: executors (one-CPU tasks, and what holds no CPU while they have none),
+// lanes (lane_pool.hpp) and leased threads (tasks that rank 0 granted other amounts).
 
 #include <atomic>
 #include <condition_variable>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/node/slot_table.hpp"
+#include "core/runtime/lane_pool.hpp"
 #include "core/runtime/wait_point.hpp"
 #include "core/scheduling/ready_queue.hpp"
 #include "core/topology/cpu_set.hpp"
@@ -26,16 +27,23 @@ class ThreadWork {
  public:
   /// Runs a claimed one-CPU task on executor `executor`.
   virtual void RunOnExecutor(task::TaskPtr task, int executor) = 0;
-  /// An executor has found nothing to do.
+  /// An executor has found nothing to do, and there is a CPU for it.
   virtual void ExecutorIsIdle() = 0;
   /// A CPU was given back to the rank's slots.
   virtual void SlotWasReturned() = 0;
+  /// The calling flow is about to wait, maybe inside a task.
+  virtual void RunningTaskWaits() = 0;
+  /// Whether the ledger waits for CPUs of this rank: an executor then gives its own back between tasks. Cheap.
+  virtual bool SlotsAreOwed() const = 0;
 
  protected:
   ~ThreadWork() = default;
 };
 
-/// Executors: each takes a slot (a CPU of this rank) and a task from the queue, and runs it on a fiber.
+/// Executors: each takes a slot (a CPU of this rank), and runs tasks from the queue on a fiber for as long as there are
+/// some. One that has nothing to do, and on which no flow waits, runs lane jobs, without a slot; if such a job runs or
+/// waits long while tasks wait for which there is a slot, Tick starts a spare executor. Spares run no lane jobs, so
+/// there is always one for each slot.
 class ExecutorPool {
  public:
   struct Options {
@@ -46,76 +54,69 @@ class ExecutorPool {
   ExecutorPool(Options options, worker::Progress& progress, node::SlotTable& slots, scheduling::ReadyQueue& queue,
                ThreadWork& work);
   ~ExecutorPool();
+  /// Executors with spares, as many as the ready queue must know of.
+  static std::size_t WithSpares(int executors) { return 2 * static_cast<std::size_t>(executors); }
+  void SetLanes(LanePool& lanes) { lanes_ = &lanes; }
   void Start();
   /// Ends the threads when their parked tasks are done.
   void Stop();
-  /// A task was pushed, or a slot given back: an idle executor looks again. False when there is none.
+  /// Gives `task` to the calling thread if that is an executor that polls with nothing to do: it runs the task when the
+  /// poll is over, past the queue. Else the task is left to the caller, to push it.
+  bool HandOver(task::TaskPtr& task);
+  /// A task was pushed, or a slot given back: an idle executor looks again. False when there is none, or no slot.
   bool WakeOne();
-  bool AnyIdle() const { return idle_.load(std::memory_order_relaxed) > 0; }
+  bool AnyIdle() const;
   int size() const { return options_.executors; }
   worker::StackPool& stacks() { return stacks_; }
   std::uint64_t parks() const { return parks_.load(std::memory_order_relaxed); }
+  /// From the service thread. Returns whether ticks must go on.
+  bool Tick();
+
+  // ---- for the lanes ----
+  /// Whether the calling thread is an executor that polls, and runs lane jobs when the poll is over.
+  bool ThisOnePolls() const;
+  /// Has an idle executor look at the lane jobs, if there is one. `awake`: only one that does not sleep.
+  bool WakeForLaneJob(bool awake);
 
   class Executor;
 
  private:
-  std::uint32_t my_index() const { return options_.my_index; }
+  static constexpr std::int64_t kPatienceNs = 200'000;  // and a tick
+  bool HasSlot() const { return slots_.FreeOf(options_.my_index) >= Amount::Whole(1); }
+  void StartNext();  // with start_mutex_ held
+  enum Takes : std::uint8_t { kTasks = 1, kLaneJobs = 2 };
+  /// Wakes one that is idle and takes `what`.
+  bool WakeIdle(Takes what, bool awake);
+
   Options options_;
   worker::Progress& progress_;
   node::SlotTable& slots_;
   scheduling::ReadyQueue& queue_;
   ThreadWork& work_;
+  LanePool* lanes_ = nullptr;  // set before Start
   worker::StackPool stacks_;
-  std::vector<std::unique_ptr<Executor>> executors_;
-  std::atomic<int> idle_{0};  // executors that look for work; a hint
+  std::mutex start_mutex_;
+  std::vector<std::unique_ptr<Executor>>
+      executors_;                        // with room for spares; a place is written before its thread starts
+  std::atomic<std::size_t> started_{0};  // written under start_mutex_; relaxed: read without it as a hint
+  // A bit an executor that looks for work: set by itself (seq_cst) before it looks for the last time, cleared by who
+  // wakes it or by itself. A pusher pushes, fences and reads it: one of the two sees the other.
+  std::vector<std::atomic<std::uint64_t>> idle_;
   std::atomic<bool> stop_{false};
   std::atomic<std::uint64_t> parks_{0};
-};
-
-/// Lanes: begins with one thread; Tick adds one while the oldest job waits behind running ones.
-class LanePool {
- public:
-  using Job = std::function<void()>;
-  LanePool(worker::Progress& progress, worker::StackPool& stacks);
-  ~LanePool();
-  void Push(Job job);
-  void Stop();
-  /// From the service thread. Returns whether jobs wait, so that ticks must go on.
-  bool Tick();
-
- private:
-  class Lane;
-  struct Waiting {
-    Job job;
-    std::int64_t since_ns;
-  };
-  static constexpr std::int64_t kPatienceNs = 400'000;
-  static constexpr std::size_t kMaxLanes = 256;
-  bool Take(Job& job);
-  void AddLane();  // with mutex_ held
-
-  worker::Progress& progress_;
-  worker::StackPool& stacks_;
-  std::mutex mutex_;
-  std::deque<Waiting> jobs_;                  // guarded by mutex_
-  std::vector<std::unique_ptr<Lane>> lanes_;  // guarded by mutex_
-  std::vector<Lane*> idle_;                   // guarded by mutex_
-  std::atomic<std::size_t> waiting_{0};       // jobs_.size(), written under mutex_
-  bool stop_ = false;                         // guarded by mutex_
+  std::int64_t stuck_since_ns_ = -1;  // service thread's own: since when a task waits for an executor in a lane job
 };
 
 /// Leased threads: each runs one job at a time and then waits for another; made as they are needed.
 class LeasedPool {
  public:
   using Job = std::function<void()>;
-  explicit LeasedPool(worker::Progress& progress) : progress_(progress) {}
   ~LeasedPool();
   void Run(Job job);
   void Stop();
 
  private:
   void ThreadMain();
-  worker::Progress& progress_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Job> jobs_;              // guarded by mutex_

@@ -1,6 +1,16 @@
 #include "core/runtime/wait_point.hpp"
 
+#include <algorithm>
+
+#include "core/base/clock.hpp"
+
 namespace manta::runtime {
+namespace {
+
+/// A thread that gives something back while it waits does so after this time: most answers come sooner.
+constexpr std::int64_t kPatienceNs = 50'000;
+
+}  // namespace
 
 __attribute__((noinline)) WaitHooks*& WaitHooks::OfThisThread() {
   thread_local WaitHooks* hooks = nullptr;
@@ -8,46 +18,49 @@ __attribute__((noinline)) WaitHooks*& WaitHooks::OfThisThread() {
 }
 
 WaitPoint::WaitPoint(worker::Progress& progress)
-    : progress_(progress), fibers_(worker::FiberThread::CurrentToPark()), sleeper_(worker::Sleeper::OfThisThread()) {}
+    : progress_(progress),
+      fibers_(worker::FiberThread::CurrentToPark()),
+      sleeper_(fibers_ == nullptr ? &worker::Sleeper::OfThisThread() : nullptr) {
+  if (fibers_ != nullptr) parking_.emplace(*fibers_);
+}
 
 void WaitPoint::Signal() {
-  worker::Sleeper& sleeper = sleeper_;
-  worker::Progress& progress = progress_;
-  const bool plain_thread = fibers_ == nullptr;
-  {
-    std::lock_guard lock(mutex_);
-    signaled_.store(true, std::memory_order_release);
-    if (parked_ != nullptr) parked_->Signal();
-    parked_ = nullptr;
-    // The waiter takes mutex_ once more before it leaves, so this object lives until the lock is given back.
+  if (parking_) {
+    parking_->Signal();
+    return;
   }
-  if (plain_thread && sleeper.Wake()) progress.CountWakeup();
+  // Read before the store, which lets the waiter go.
+  worker::Sleeper* sleeper = sleeper_;
+  worker::Progress& progress = progress_;
+  signaled_.store(true, std::memory_order_release);
+  // A thread that signals itself, by a message that it polls in its own wait, is awake.
+  if (sleeper != &worker::Sleeper::OfThisThread() && sleeper->Wake()) progress.CountWakeup();
 }
 
 bool WaitPoint::Wait(std::int64_t deadline_ns) {
-  if (!signaled()) {
-    WaitHooks* hooks = WaitHooks::OfThisThread();
-    if (hooks != nullptr) hooks->BeforeWait();
-    if (fibers_ == nullptr) {
-      progress_.Wait(
-          sleeper_, [this] { return signaled(); }, deadline_ns);
-    } else {
-      worker::FiberWait wait(*fibers_);
-      bool park = false;
-      {
-        std::lock_guard lock(mutex_);
-        park = !signaled();
-        if (park) parked_ = &wait;
-      }
-      if (park) fibers_->Park(wait, deadline_ns);
-      std::lock_guard lock(mutex_);
-      parked_ = nullptr;
-    }
-    if (hooks != nullptr) WaitHooks::OfThisThread()->AfterWait();
-  }
-  // Whoever signals still holds the lock when we see the flag.
-  std::lock_guard lock(mutex_);
-  return signaled_.load(std::memory_order_relaxed);
+  if (signaled()) return true;
+  return parking_ ? Park(deadline_ns) : Sleep(deadline_ns);
+}
+
+bool WaitPoint::Park(std::int64_t deadline_ns) {
+  WaitHooks* hooks = WaitHooks::OfThisThread();  // of the thread, which the flow stays on
+  const bool before = hooks != nullptr && hooks->BeforeWait();
+  const bool signaled = fibers_->Park(*parking_, deadline_ns);
+  if (hooks != nullptr) hooks->AfterWait(before);
+  return signaled;
+}
+
+bool WaitPoint::Sleep(std::int64_t deadline_ns) {
+  const auto done = [this] { return signaled(); };
+  WaitHooks* hooks = WaitHooks::OfThisThread();
+  if (hooks == nullptr) return progress_.Wait(*sleeper_, done, deadline_ns);
+  const std::int64_t patience = base::NowNanoseconds() + kPatienceNs;
+  if (progress_.Wait(*sleeper_, done, deadline_ns < 0 ? patience : std::min(deadline_ns, patience))) return true;
+  if (deadline_ns >= 0 && deadline_ns <= patience) return false;
+  const bool before = hooks->BeforeWait();
+  const bool signaled = progress_.Wait(*sleeper_, done, deadline_ns);
+  hooks->AfterWait(before);
+  return signaled;
 }
 
 }  // namespace manta::runtime

@@ -15,8 +15,9 @@ TaskRecord::TaskRecord(const Layout& layout, bool owned)
       pinned_(false),
       owned_(owned),
       has_extra_(layout.extra || layout.bytes > kMaxInside),
-      bytes_(static_cast<std::uint16_t>(layout.bytes > kMaxInside ? 0 : layout.bytes & 0x3fff)),
+      bytes_(static_cast<std::uint16_t>(layout.bytes > kMaxInside ? 0 : layout.bytes & 0x1fff)),
       credit_returned(false),
+      counts_unended(false),
       counts_unstarted(false) {
   result_.object = nullptr;
   if (kind_ == TaskKind::kActorCall) new (ActorSlot()) ActorPart();

@@ -149,7 +149,7 @@ class TaskRecord final : public base::Counted {
   }
   std::size_t block_bytes() const;
 
-  static constexpr std::size_t kMaxInside = 4096;  // more bytes lie in TaskExtra
+  static constexpr std::size_t kMaxInside = 4095;  // more bytes lie in TaskExtra
 
   // In the order that packs them; Counted's count comes first.
   TaskKind kind_ : 2;
@@ -171,11 +171,18 @@ class TaskRecord final : public base::Counted {
   std::uint16_t retries_left = 0;             // owner, between runs
 
  private:
-  std::uint16_t bytes_ : 14;
+  std::uint16_t bytes_ : 13;
 
  public:
   bool credit_returned : 1;  // another rank's: its owner was told that it has started; the runner only
-  bool counts_unstarted : 1;  // ours: BackPressure counts it as not begun; whoever claims it
+  // Of ours: what BackPressure counts it as; its submitter, then whoever claims or ends it.
+  bool counts_unended : 1;
+  bool counts_unstarted : 1;
+  bool TakeCountsUnended() {
+    const bool was = counts_unended;
+    counts_unended = false;
+    return was;
+  }
   /// Whether it was set; it no longer is.
   bool TakeCountsUnstarted() {
     const bool was = counts_unstarted;

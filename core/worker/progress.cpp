@@ -18,32 +18,27 @@ constexpr std::int64_t kLongSleepNs = 1'000'000'000;
 
 }  // namespace
 
-Backoff::Step Backoff::Next() {
-  ++steps_;
-  if (steps_ == 1) {
-    const node::NodeLoad load = node::SumLoad(blocks_);
-    if (load.running + load.spinning < cores_) {
-      if (!counted_) mine_.spinning.fetch_add(1, std::memory_order_relaxed);
-      counted_ = true;
-    } else {
-      StopSpinning();
-    }
-  }
-  if (counted_) {
+Backoff::Step Backoff::NextSlow() {
+  if (core_.held()) {
     if (steps_ > kSpins) {
-      StopSpinning();
+      core_.Drop();
+      return Step::kSleep;
+    }
+    // Others may have begun to compute since: leave them the core.
+    const node::NodeLoad load = node::SumLoad(blocks_);
+    if (load.running + load.spinning > cores_) {
+      core_.Drop();
       return Step::kSleep;
     }
     base::CpuRelax();
-    if (steps_ % 256 == 0) {
-      // Others may have begun to compute since: leave them the core.
-      const node::NodeLoad load = node::SumLoad(blocks_);
-      if (load.running + load.spinning > cores_) {
-        StopSpinning();
-        return Step::kSleep;
-      }
-    }
     return Step::kAgain;
+  }
+  if (steps_ == 1) {
+    const node::NodeLoad load = node::SumLoad(blocks_);
+    if (load.running + load.spinning < cores_) {
+      core_.Take();
+      return Step::kAgain;
+    }
   }
   if (yield_ban > 0) {
     --yield_ban;
@@ -61,22 +56,18 @@ Backoff::Step Backoff::Next() {
   return Step::kAgain;
 }
 
-void Backoff::StopSpinning() {
-  if (counted_) mine_.spinning.fetch_sub(1, std::memory_order_relaxed);
-  counted_ = false;
-}
-
 Progress::Progress(Options options, std::vector<Transport*> transports, MessageHandler& handler)
     : options_(std::move(options)),
       block_(options_.blocks[options_.my_index]),
       transports_(std::move(transports)),
-      handler_(handler) {}
+      handler_(handler),
+      spinner_(block_.spinning) {}
 
 Progress::~Progress() { Stop(); }
 
 void Progress::Start() {
   stop_.store(false);
-  node::Disarm(block_, node::Duty::kBusy);  // a fresh block says kPolled, and nobody polls yet
+  watching_.store(true);  // it begins on watch, so that a fresh block, which says kPolled, is right
   service_ = std::thread([this] { ServiceLoop(); });
 }
 
@@ -89,46 +80,24 @@ void Progress::Stop() {
   service_sleeper_.store(nullptr);
 }
 
-bool Progress::TryTakeToken() {
-  // Read first: a failed exchange would take the line from the holder.
-  if (token_.load(std::memory_order_relaxed) || token_.exchange(true, std::memory_order_acquire)) return false;
-  holder_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-  return true;
+void Progress::Close() {
+  while (!TryTakeToken(Token::kBrief)) std::this_thread::yield();
+  spinner_.Drop();
 }
 
-void Progress::ReleaseToken() {
-  holder_.store({}, std::memory_order_relaxed);
-  token_.store(false, std::memory_order_release);
-}
-
-std::size_t Progress::PollHeld() {
-  std::size_t delivered = 0;
-  for (Transport* transport : transports_) delivered += transport->Poll(handler_, 64);
-  if (delivered != 0) base::Record(base::EventKind::kPolled, delivered);
-  const std::uint64_t polls = polls_.load(std::memory_order_relaxed) + 1;
-  polls_.store(polls, std::memory_order_relaxed);
-  if (polls % 64 == 0 || delivered == 0) {
-    // The clock is read on every idle poll: that is no work lost.
-    const std::int64_t now = base::NowNanoseconds();
-    if (now >= next_housekeeping_ns_) {
-      next_housekeeping_ns_ = now + kHousekeepingNs;
-      if (options_.housekeeping) options_.housekeeping();
-    }
-  }
-  return delivered;
+void Progress::LookAtClock() {
+  clock_due_ = false;
+  const std::int64_t now = base::NowNanoseconds();
+  if (now < next_housekeeping_ns_) return;
+  next_housekeeping_ns_ = now + kHousekeepingNs;
+  if (options_.housekeeping) options_.housekeeping();
 }
 
 std::size_t Progress::TryPoll() {
-  if (!TryTakeToken()) return 0;
+  if (!TryTakeToken(Token::kBrief)) return 0;
   const std::size_t delivered = PollHeld();
   ReleaseToken();
   return delivered;
-}
-
-void Progress::PollIfDue() {
-  bool due = false;
-  for (const Transport* transport : transports_) due = due || transport->MayHaveIncoming() || !transport->Flushed();
-  if (due) TryPoll();
 }
 
 std::int64_t Progress::MaxSleep() const {
@@ -137,10 +106,28 @@ std::int64_t Progress::MaxSleep() const {
   return limit;
 }
 
-bool Progress::SleepHeld(Sleeper& me, std::uint32_t seen, std::int64_t deadline_ns) {
+bool Progress::TakeDoor(Role role, Sleeper& me) {
+  Sleeper* there = door_.load(std::memory_order_acquire);
+  // The service thread sleeps there beside a waiter that comes later: both are woken, and it then leaves the looking to
+  // the waiter.
+  if (role == Role::kService) return there == nullptr;
+  if (there != nullptr && (role == Role::kExecutor || !executor_at_door_)) return false;
+  executor_at_door_ = role == Role::kExecutor;
+  there = door_.exchange(&me, std::memory_order_acq_rel);
+  if (there != nullptr && there->Wake()) CountWakeup();
+  return true;
+}
+
+bool Progress::SleepHeld(Role role, Sleeper& me, std::uint32_t seen, std::int64_t deadline_ns, bool* demoted) {
   std::int64_t limit = MaxSleep();
   if (deadline_ns >= 0) limit = std::min(limit, std::max<std::int64_t>(0, deadline_ns - base::NowNanoseconds()));
-  const bool door = !door_taken_.exchange(true, std::memory_order_acq_rel);
+  clock_due_ = true;
+  const bool door = TakeDoor(role, me);
+  const auto leave_door = [&] {
+    Sleeper* expected = &me;
+    return role == Role::kService || !door ||
+           door_.compare_exchange_strong(expected, nullptr, std::memory_order_acq_rel);
+  };
   const std::uint32_t bell = node::Arm(block_);
   // After Arm: what came before it is seen here, what comes later rings.
   bool ring_comes = false;
@@ -148,20 +135,33 @@ bool Progress::SleepHeld(Sleeper& me, std::uint32_t seen, std::int64_t deadline_
     ring_comes = ring_comes || (transport->RingsSleepers() && transport->MayHaveIncoming());
   if (ring_comes || me.WokenSince(seen)) {
     node::Disarm(block_, node::Duty::kPolled);
-    if (door) door_taken_.store(false, std::memory_order_release);
+    leave_door();  // with the token, so nobody can have taken it
     return true;
   }
   ReleaseToken();
   if (door) {
     me.SleepAtDoor(seen, block_, bell, limit);
-    door_taken_.store(false, std::memory_order_release);
+    if (!leave_door()) {
+      *demoted = true;
+      return false;
+    }
   } else {
     // Another thread sleeps at the door and is woken by messages, and by the clock where those can't ring; we are woken
     // by what we wait for.
     me.Sleep(seen, deadline_ns >= 0 ? std::max<std::int64_t>(0, deadline_ns - base::NowNanoseconds()) : kLongSleepNs);
   }
-  if (!TryTakeToken()) return false;
-  node::Disarm(block_, node::Duty::kPolled);
+  if (role == Role::kService) {
+    // A waiter that was woken with us looks; so does one that has called us since it leaves: it has disarmed. Taking
+    // the token would only be in its way.
+    const bool called = me.WokenSince(seen) && block_.duty.load(std::memory_order_relaxed) == node::Duty::kPolled;
+    if (called || door_.load(std::memory_order_acquire) != nullptr) return false;
+  }
+  // Most hold it for one poll only, maybe one that began too early to see what woke us.
+  for (int i = 0; !TryTakeToken(role == Role::kService ? Token::kBrief : Token::kWaiter); ++i) {
+    if (i == 64) return false;
+    base::CpuRelax();
+  }
+  SayPolled();
   return true;
 }
 
@@ -171,22 +171,43 @@ void Progress::WakeService() {
   if (service->Wake()) CountWakeup();
 }
 
+/// The service thread, with the token, when all threads compute: looks, sleeps at the door, and when it is rung does so
+/// again at once, until a waiter looks or has called it to watch.
+void Progress::SitAtDoor(Sleeper& me) {
+  for (bool held = true; held;) {
+    const std::uint32_t seen = me.Look();
+    if (stop_.load(std::memory_order_acquire)) break;
+    spinner_.Drop();  // of a thread that spun and now computes or is gone
+    while (PollHeld() != 0) {
+    }
+    // Armed from here on. A thread that takes the token, and so disarms, wakes us when it leaves.
+    watching_.store(false, std::memory_order_relaxed);
+    node::FullFence();  // who brings work that has to be watched puts it down, fences, and reads watching_
+    const bool must_tick = options_.on_tick && options_.on_tick();
+    if (must_tick) watching_.store(true, std::memory_order_relaxed);
+    held = SleepHeld(Role::kService, me, seen, base::NowNanoseconds() + (must_tick ? kTickNs : kLongSleepNs), nullptr);
+    watching_.store(true, std::memory_order_release);
+    if (!held) return;
+  }
+  ReleaseToken();
+}
+
 void Progress::ServiceLoop() {
   Sleeper& me = Sleeper::OfThisThread();
   service_sleeper_.store(&me, std::memory_order_release);
   std::uint64_t last_polls = 0;
   int quiet = 0;
-  bool settle = false;  // we were called to watch: others may poll soon, so look for a tick before arming
+  bool settle = false;  // we came from the door: others poll or may do so soon, so look for a tick before arming
   for (;;) {
     const std::uint32_t seen = me.Look();  // before stop_: a Wake in between then ends the sleep
     if (stop_.load(std::memory_order_acquire)) break;
     const bool must_tick = options_.on_tick && options_.on_tick();
     const std::uint64_t polls = polls_.load(std::memory_order_relaxed);
-    const node::Duty duty = block_.duty.load(std::memory_order_relaxed);
-    const bool neglected = duty != node::Duty::kPolled && polls == last_polls && !settle;
+    const Token token = token_.load(std::memory_order_relaxed);
+    const bool neglected = polls == last_polls && !settle;
     settle = false;
     last_polls = polls;
-    if (duty == node::Duty::kPolled) {
+    if (token == Token::kWaiter) {
       // A thread looks. It tells us when it leaves, if we are no longer on watch by then.
       if (must_tick || ++quiet < kQuietTicks) {
         me.Sleep(seen, kTickNs);
@@ -194,38 +215,22 @@ void Progress::ServiceLoop() {
       }
       quiet = 0;
       watching_.store(false, std::memory_order_relaxed);
-      node::FullFence();  // see Wait: it says kBusy, fences, reads watching_
+      node::FullFence();  // see Wait: it gives the token back, fences, reads watching_
       // A thread that left just before the store counted on us.
-      if (block_.duty.load(std::memory_order_relaxed) == node::Duty::kPolled) me.Sleep(seen, 100'000'000);
+      const bool work_came = options_.on_tick && options_.on_tick();
+      if (!work_came && token_.load(std::memory_order_relaxed) == Token::kWaiter) me.Sleep(seen, 100'000'000);
       watching_.store(true, std::memory_order_relaxed);
       continue;
     }
-    if (!neglected) {
-      quiet = 0;
+    quiet = 0;
+    if (!neglected || !TryTakeToken(Token::kBrief)) {
       me.Sleep(seen, kTickNs);
       continue;
     }
-    // Nobody has polled for a whole tick: look ourselves, then let messages ring.
-    if (!TryTakeToken()) {
-      me.Sleep(seen, kTickNs);
-      continue;
-    }
-    while (PollHeld() != 0) {
-    }
+    // Nobody has polled for a whole tick.
+    SitAtDoor(me);
+    settle = true;
     last_polls = polls_.load(std::memory_order_relaxed);
-    // Armed from here on. Who watches over long calls is needed at ticks all the same.
-    const std::int64_t limit = must_tick ? kTickNs : kLongSleepNs;
-    watching_.store(must_tick, std::memory_order_release);
-    const bool held = SleepHeld(me, seen, base::NowNanoseconds() + limit);
-    settle = me.WokenSince(seen);
-    watching_.store(true, std::memory_order_release);
-    if (held) {
-      while (PollHeld() != 0) {
-      }
-      last_polls = polls_.load(std::memory_order_relaxed);
-      node::Disarm(block_, node::Duty::kBusy);
-      ReleaseToken();
-    }
   }
   // Whoever wakes us after this finds a sleeper that nobody sleeps on, which is harmless.
 }

@@ -26,6 +26,8 @@ class Sleeper {
   /// only the holder of the progress token may say who looks for messages.
   void SleepAtDoor(std::uint32_t seen, node::RankBlock& block, std::uint32_t bell_seen, std::int64_t timeout_ns);
 
+  /// Whether a Wake would need a system call. A hint.
+  bool asleep() const { return place_.load(std::memory_order_relaxed) != kAwake; }
   /// Ends the sleep, or keeps the next one from beginning. Returns whether it made a system call.
   bool Wake();
 

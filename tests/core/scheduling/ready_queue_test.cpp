@@ -83,6 +83,55 @@ TEST(ReadyQueue, GivesOtherRanksTheOldestThatAreNotPinned) {
   EXPECT_EQ(queue.Pop(0)->result.slot, 1u);
 }
 
+TEST(ReadyQueue, KeepsTheOrderOfPinnedAndOtherTasks) {
+  ReadyQueue queue(1);
+  for (std::uint32_t slot = 1; slot <= 9; ++slot) queue.Push(Queued(slot, slot % 3 == 0));
+
+  EXPECT_EQ(queue.Pop(0)->result.slot, 1u);
+  EXPECT_EQ(Slots(queue.TakeForOthers(3)), (std::vector<std::uint32_t>{2, 4, 5}));
+  for (std::uint32_t slot : {3u, 6u, 7u, 8u, 9u}) EXPECT_EQ(queue.Pop(0)->result.slot, slot);
+  EXPECT_FALSE(queue.Pop(0));
+}
+
+TEST(ReadyQueue, KeepsPinnedChildrenFromOtherRanks) {
+  ReadyQueue queue(1);
+  for (std::uint32_t slot = 1; slot <= 4; ++slot) queue.PushChild(0, Queued(slot, slot <= 2));
+
+  EXPECT_EQ(Slots(queue.TakeForOthers(2)), (std::vector<std::uint32_t>{3, 4}));
+  EXPECT_EQ(queue.Pop(0)->result.slot, 1u);
+  EXPECT_EQ(queue.Pop(0)->result.slot, 2u);
+  EXPECT_TRUE(queue.empty());
+}
+
+TEST(ReadyQueue, ATaskThatIsQueuedAgainTooEarlyKeepsItsPlace) {
+  ReadyQueue queue(1);
+  const TaskPtr retried = Queued(1);
+  queue.Push(retried);
+  queue.Push(Queued(2));
+  retried->Claim();  // by a parent that runs it in place; it fails and is tried again
+  retried->phase.store(task::Phase::kQueued);
+  queue.Push(retried);
+
+  EXPECT_EQ(queue.size(), 2u);
+  EXPECT_EQ(queue.Pop(0)->result.slot, 1u);
+  EXPECT_EQ(queue.Pop(0)->result.slot, 2u);
+  EXPECT_FALSE(queue.Pop(0));
+  retried->phase.store(task::Phase::kQueued);
+  queue.Push(retried);
+  EXPECT_EQ(queue.Pop(0)->result.slot, 1u) << "once it was taken it may be queued again";
+}
+
+TEST(ReadyQueue, GivesManyChildrenFromBothEnds) {
+  ReadyQueue queue(2);
+  for (std::uint32_t slot = 1; slot <= 1000; ++slot) queue.PushChild(0, Queued(slot));
+
+  for (std::uint32_t step = 0; step < 500; ++step) {
+    EXPECT_EQ(queue.Pop(0)->result.slot, 1000 - step);
+    EXPECT_EQ(queue.Pop(1)->result.slot, 1 + step);
+  }
+  EXPECT_TRUE(queue.empty());
+}
+
 TEST(ReadyQueue, KeepsHalfOfItsTasksFromOtherRanks) {
   ReadyQueue queue(1);
   for (std::uint32_t slot = 1; slot <= 5; ++slot) queue.Push(Queued(slot));

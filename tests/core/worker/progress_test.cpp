@@ -20,7 +20,7 @@ TEST(Progress, WaitHandlesTheMessageItWaitsFor) {
   EXPECT_TRUE(rig.WaitFor(0, 1));
 
   EXPECT_EQ(rig.handler.last_thread.load(), std::this_thread::get_id());
-  EXPECT_EQ(rig.duty(), Duty::kBusy) << "who leaves says that nobody polls";
+  EXPECT_EQ(rig.duty(), Duty::kPolled) << "who leaves sees to it that the service thread is on watch";
 }
 
 TEST(Progress, WaitEndsByAMessageThatFindsItAsleep) {
@@ -273,6 +273,7 @@ TEST(ProgressService, StopsAndStartsAtOnce) {
 
 struct Backing : ::testing::Test {
   node::RankBlock block{};
+  CoreClaim core{block.spinning};
   static constexpr int kCores = 2;
   /// Steps until it says sleep.
   int Steps(Backoff& backoff) {
@@ -283,19 +284,18 @@ struct Backing : ::testing::Test {
 };
 
 TEST_F(Backing, SpinsWhereACoreIsFreeAndSaysSo) {
-  Backoff backoff(std::span(&block, 1), block, kCores);
+  Backoff backoff(std::span(&block, 1), core, kCores);
 
   EXPECT_EQ(backoff.Next(), Backoff::Step::kAgain);
   EXPECT_EQ(block.spinning.load(), 1);
   EXPECT_GT(Steps(backoff), 1000);
-  backoff.StopSpinning();
 
   EXPECT_EQ(block.spinning.load(), 0);
 }
 
 TEST_F(Backing, DoesNotSpinWhereAllCoresCompute) {
   block.running = kCores;
-  Backoff backoff(std::span(&block, 1), block, kCores);
+  Backoff backoff(std::span(&block, 1), core, kCores);
 
   const int steps = Steps(backoff);
 
@@ -304,20 +304,44 @@ TEST_F(Backing, DoesNotSpinWhereAllCoresCompute) {
 }
 
 TEST_F(Backing, StopsSpinningWhenOthersBeginToCompute) {
-  Backoff backoff(std::span(&block, 1), block, kCores);
+  Backoff backoff(std::span(&block, 1), core, kCores);
   backoff.Next();
   block.running = kCores;
 
   EXPECT_LE(Steps(backoff), 256);
 }
 
-TEST_F(Backing, LeavesNoCountBehind) {
+TEST_F(Backing, KeepsTheCoreThatTheThreadHasFromComputing) {
+  CoreClaim computing(block.running);
+  computing.Take();
+  Backoff backoff(std::span(&block, 1), computing, kCores);
+
+  EXPECT_EQ(backoff.Next(), Backoff::Step::kAgain);
+  EXPECT_EQ(block.running.load(), 1);
+  EXPECT_EQ(block.spinning.load(), 0) << "one thread, one core";
+  EXPECT_GT(Steps(backoff), 1000);
+
+  EXPECT_EQ(block.running.load(), 0) << "who sleeps has none";
+}
+
+TEST_F(Backing, GivesACoreUpSoonWhereOthersNeedIt) {
+  CoreClaim computing(block.running);
+  computing.Take();
+  block.spinning = kCores;
+  Backoff backoff(std::span(&block, 1), computing, kCores);
+
+  EXPECT_LE(Steps(backoff), 64);
+}
+
+TEST(CoreClaim, CountsOnceAndLeavesNoCountBehind) {
+  std::atomic<std::int32_t> count{0};
   {
-    Backoff backoff(std::span(&block, 1), block, kCores);
-    backoff.Next();
-    EXPECT_EQ(block.spinning.load(), 1);
+    CoreClaim core(count);
+    core.Take();
+    core.Take();
+    EXPECT_EQ(count.load(), 1);
   }
-  EXPECT_EQ(block.spinning.load(), 0);
+  EXPECT_EQ(count.load(), 0);
 }
 
 }  // namespace
