@@ -119,6 +119,34 @@ TEST(BackPressure, LetsTasksThatSubmitGoOn) {
   for (const auto& root : roots) EXPECT_EQ(*manta::Get(root, kLimit), ExpectedInside(20'000, 2));
 }
 
+/// Submits and waits, once its dependants fill the bound.
+std::size_t SubmitBehindGate(const std::string& gate, int count) {
+  api_test::PassGate(gate);
+  return SubmitInside(count, 0);
+}
+
+TEST(BackPressure, LetsATaskGoOnWhoseDependantsFillTheBound) {
+  api_test::Gate gate;
+  const auto first = manta::Task(SubmitBehindGate).SetRank(manta::NumRanks() - 1).Remote(gate.path(), 1000);
+  const std::string text(1000, 'w');
+  std::atomic<bool> done{false};
+  // The driver waits when the bound is full of tasks that can't begin before `first` has ended.
+  std::thread opens([&] {
+    std::this_thread::sleep_for(1s);
+    gate.Open();
+    while (!done.load()) std::this_thread::sleep_for(1ms);
+  });
+  std::vector<manta::ObjectRef<std::size_t>> dependants;
+  for (int i = 0; i < 30'000; ++i)
+    dependants.push_back(
+        manta::Task([](std::size_t before, const std::string& more) { return before + more.size(); }).Remote(first, text));
+  done.store(true);
+  opens.join();
+
+  EXPECT_EQ(*manta::Get(first, kLimit), 1'000'000u);
+  for (const auto& value : manta::Get(dependants, kLimit)) ASSERT_EQ(*value, 1'001'000u);
+}
+
 TEST(BackPressure, LetsActorsThatSubmitGoOn) {
   struct Boss {
     std::size_t Delegate(int count) { return SubmitInside(count, 1); }
