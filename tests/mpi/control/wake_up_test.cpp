@@ -2,7 +2,7 @@
 // 0-CPU tasks, actors and tasks that call on, one at a time and in bursts, with delays of all lengths in between, so
 // that ranks fall asleep at every place while something is on its way to them. Each step has five seconds; one that takes
 // longer is named. A wake-up that was lost and made good by the limit of a sleep (up to a second) shows as a step of
-// about that length: there may be a few, on a machine that does other things too, but not one in ten thousand steps.
+// about that length: there may be a few, on a machine that does other things too, but not more than one in 100,000 steps.
 //
 // A step is a sleep, or a call that was answered. MANTA_TEST_STEPS says how many there are (1,000,000), MANTA_TEST_SEED
 // which walk is taken (1).
@@ -30,7 +30,7 @@ constexpr auto kDeadline = 5s;
 constexpr int kWalkersPerRank = 3;
 constexpr int kDriverThreads = 2;
 constexpr auto kSlow = 700ms;
-constexpr std::uint64_t kStepsPerSlowOne = 10'000;
+constexpr std::uint64_t kStepsPerSlowOne = 100'000;
 constexpr std::size_t kSlowAt = 1000, kSlowestAt = 2000, kSlowestWhatAt = 3000;  // places of the board, with the walker's
 
 enum What : std::uint8_t { kTask, kZeroCpuTask, kActorCall, kRelay, kBurst, kShortSleep, kLongSleep, kWhats };
