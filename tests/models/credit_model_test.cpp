@@ -1,5 +1,6 @@
-// Credits, in every order of steps: two ranks that send tasks to each other through rings of one or two records. Roots are
-// submitted by plain threads; each task may submit one task back to the rank that it came from, and wait for it.
+// Credits, in every order of steps: two ranks that send tasks to each other through rings of one or two records.
+// Roots are submitted by plain threads; each task may submit one task back to the rank that it came from, and wait
+// for it.
 //
 //   owner:  a task takes one of `credits` for its rank, or waits here until one is free      TaskPush
 //   runner: a task that is about to wait gives its credit back; it takes none when it goes on  TaskStarted
@@ -9,8 +10,8 @@
 // Wrong is a state in which nothing can happen and a task has not ended, more of another rank's tasks that have not
 // begun to wait than there are credits, an outbox that grows past what credits allow, and credits that are lost.
 //
-// Room (queue-bytes) is in the model as a number of tasks that may lie at their owner unsent: above it, plain threads and
-// tasks wait before they submit more. To wait for room is to wait: the task gives its credit back.
+// Room (queue-bytes) is in the model as a number of tasks that may lie at their owner unsent: above it, plain threads
+// and tasks wait before they submit more. To wait for room is to wait: the task gives its credit back.
 
 #include <gtest/gtest.h>
 
@@ -58,7 +59,9 @@ struct Record {
   std::uint8_t task;
   auto operator<=>(const Record&) const = default;
 };
-enum TaskState : std::uint8_t { kNone, kAtOwner, kSent, kQueued, kRunning, kWaitsForRoom, kWaiting, kReady, kEnded, kAnswered };
+enum TaskState : std::uint8_t {
+  kNone, kAtOwner, kSent, kQueued, kRunning, kWaitsForRoom, kWaiting, kReady, kEnded, kAnswered
+};
 
 constexpr int kDepths = 3;
 constexpr int kMaxTasks = 4 * kDepths;

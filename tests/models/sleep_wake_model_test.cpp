@@ -1,9 +1,9 @@
 // The protocol of core/node/doorbell.hpp, step by step, in every interleaving: one rank that sleeps, one or two that
 // send. A wake-up is lost when the sleeper sleeps, a message lies in its ring, and nobody will do anything any more.
-// Time-outs and the service thread, which would hide that, are not in this model (watch_model_test.cpp has the service
-// thread), but for what they are needed for: a sender may die at any step, also between its message and its ring, or after
-// it has taken the ring from the others (kBusy) and before it woke anybody. Then the sleeper's limit ends the sleep.
-// A rank may die asleep, too: senders then must not wait for it.
+// Time-outs and the service thread, which would hide that, are not in this model (watch_model_test.cpp has the
+// service thread), but for what they are needed for: a sender may die at any step, also between its message and its
+// ring, or after it has taken the ring from the others (kBusy) and before it woke anybody. Then the sleeper's limit
+// ends the sleep. A rank may die asleep, too: senders then must not wait for it.
 
 #include <gtest/gtest.h>
 
@@ -74,8 +74,8 @@ class Model {
       if (step != kSent && step != kDead) return "a sender is stuck";
     if (s.sleeper_step == kDone || s.sleeper_step == kSleeperDead) return "";
     // Of a sender that died what it wrote counts.
-    const bool all_read = s.consumed[1] == s.sent[1] && (s.consumed[0] == s.sent[0] || !variant_.counts_messages_of_dead);
-    return all_read ? "" : "lost wake-up";
+    const bool dead_read = s.consumed[0] == s.sent[0] || !variant_.counts_messages_of_dead;
+    return dead_read && s.consumed[1] == s.sent[1] ? "" : "lost wake-up";
   }
 
   std::vector<Move<State>> Moves(const State& s) const {

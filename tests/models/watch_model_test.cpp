@@ -1,14 +1,14 @@
 // Who looks for messages when all threads of a rank compute (core/worker/progress.hpp), step by step and in every
-// interleaving: a thread that polls and then leaves to compute for ever, the service thread that watches, and a sender. A
-// message is forgotten when it lies in the ring, and nobody will do anything any more.
+// interleaving: a thread that polls and then leaves to compute for ever, the service thread that watches, and a
+// sender. A message is forgotten when it lies in the ring, and nobody will do anything any more.
 //
 //   the thread that leaves:  duty = kBusy; releases the token; fence; reads `watching`; wakes the service thread if false
 //   the service thread:      watching = false; fence; reads duty; sleeps only if somebody polls
 //                            where nobody polls it arms the bell itself (sleep_wake_model_test.cpp), off watch, and is
 //                            woken by the bell and by who leaves
 //
-// Time-outs, which would hide that, are not in the model. Who leaves without having got the token ensures the watch too:
-// so do lanes, which never poll.
+// Time-outs, which would hide that, are not in the model. Who leaves without having got the token ensures the watch
+// too: so do lanes, which never poll.
 
 #include <gtest/gtest.h>
 
@@ -88,7 +88,9 @@ class Model {
 
   /// Exchanges, fences and system calls wait for the buffer.
   static bool Drained(const State& s, Who who) { return s.buffers[who].empty(); }
-  static std::uint8_t Load(const State& s, Who who, Variable variable) { return s.buffers[who].Load(s.memory, variable); }
+  static std::uint8_t Load(const State& s, Who who, Variable variable) {
+    return s.buffers[who].Load(s.memory, variable);
+  }
   static void Store(State& s, Who who, Variable variable, std::uint8_t value) { s.buffers[who].Store(variable, value); }
   static std::uint8_t Exchange(State& s, Variable variable, std::uint8_t value) {
     return std::exchange(s.memory[variable], value);

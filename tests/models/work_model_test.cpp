@@ -1,13 +1,14 @@
-// How tasks find ranks that have nothing to do (docs/protocol.md, "Work between ranks"), in every order of steps: rank A
-// owns tasks, B (and C) run them for it, a matchmaker introduces them. Some tasks are long: they end when all others have
-// ended, so that a task which waits behind one while another executor has nothing to do waits for ever.
+// How tasks find ranks that have nothing to do (docs/protocol.md, "Work between ranks"), in every order of steps:
+// rank A owns tasks, B (and C) run them for it, a matchmaker introduces them. Some tasks are long: they end when all
+// others have ended, so that a task which waits behind one while another executor has nothing to do waits for ever.
 //
 //   who has nothing to do       Hungry -> matchmaker, or WorkRequest -> who gave it tasks last; one question at a time
 //   who has more than it runs   Backlog(1), taken back by Backlog(0)      matchmaker: WorkHint -> who is hungry
 //   who is asked                TaskPush of its own tasks, HandBack of others' to their owner, else NoWork
 //
-// Wrong is a task that two ranks run, one that never ends, and messages that go around for ever while no task comes or ends. A rank may crash at any step; the others and the matchmaker hear of it at any time, and what it had sent may come
-// later still. Its tasks are then their owner's again, and run once more if they had begun there.
+// Wrong is a task that two ranks run, one that never ends, and messages that go around for ever while no task comes
+// or ends. A rank may crash at any step; the others and the matchmaker hear of it at any time, and what it had sent
+// may come later still. Its tasks are then their owner's again, and run once more if they had begun there.
 //
 // Each rank has threads that step by themselves: its executors, and its handler of messages; A also has the driver.
 

@@ -51,7 +51,7 @@ TEST(Cancel, OfHalfOfAStormEndsEveryRefAndLeavesNothing) {
             may_fail[static_cast<std::size_t>(i)] = other >= 0;
             break;
           }
-          case 3: refs.push_back(manta::Task(Work).SetCpus(0.5).Remote(i, length_us)); break;  // through rank 0's ledger
+          case 3: refs.push_back(manta::Task(Work).SetCpus(0.5).Remote(i, length_us)); break;  // by a lease
           default: refs.push_back(manta::Task(Work).Remote(i, length_us));
         }
         if (random.OneIn(4)) cancel(random.Below(i + 1));  // some run, some are queued here or there, some are done

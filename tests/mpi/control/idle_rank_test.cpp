@@ -1,5 +1,5 @@
-// No executor has nothing to do while a task that it could run waits elsewhere, whatever keeps the others busy; and ranks
-// that wait for work in vain are quiet. Runs with --manta-cpus 4 on two ranks, so that each has two executors.
+// No executor has nothing to do while a task that it could run waits elsewhere, whatever keeps the others busy; and
+// ranks that wait for work in vain are quiet. Runs with --manta-cpus 4 on two ranks, so that each has two executors.
 
 #include <gtest/gtest.h>
 #include <manta/manta.hpp>

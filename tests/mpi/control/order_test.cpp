@@ -1,5 +1,5 @@
-// The calls of one thread to one actor run in the order in which it made them, whatever their arguments are (small, large,
-// not ready yet, failed) and while others call the same actor.
+// The calls of one thread to one actor run in the order in which it made them, whatever their arguments are (small,
+// large, not ready yet, failed) and while others call the same actor.
 
 #include <gtest/gtest.h>
 #include <manta/manta.hpp>
@@ -110,8 +110,8 @@ TEST(CallsToAnActor, OfOneThreadKeepTheirOrderAmongThoseOfOthers) {
   for (int caller = 0; caller < kThreads; ++caller)
     threads.emplace_back([&, caller] { expected[static_cast<std::size_t>(caller)] = Call(listener, caller, calls); });
   for (auto& thread : threads) thread.join();
-  for (int caller = kThreads; caller < callers; ++caller)
-    expected[static_cast<std::size_t>(caller)] = *manta::Get(counts[static_cast<std::size_t>(caller - kThreads)], kLimit);
+  std::size_t caller_of_task = kThreads;
+  for (const auto& count : counts) expected[caller_of_task++] = *manta::Get(count, kLimit);
 
   EXPECT_EQ(*manta::Get(listener.Task(&Listener::Fault).Remote(), kLimit), "");
   for (int caller = 0; caller < callers; ++caller) {

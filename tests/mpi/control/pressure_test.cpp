@@ -1,5 +1,5 @@
-// Back-pressure, with --manta-queue-bytes: who submits faster than tasks end waits, the memory of what is queued keeps to
-// the bound, and nobody waits for ever, tasks that submit tasks included.
+// Back-pressure, with --manta-queue-bytes: who submits faster than tasks end waits, the memory of what is queued
+// keeps to the bound, and nobody waits for ever, tasks that submit tasks included.
 
 #include <gtest/gtest.h>
 #include <manta/manta.hpp>
@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <iostream>
 #include <string>
@@ -129,18 +130,15 @@ TEST(BackPressure, LetsATaskGoOnWhoseDependantsFillTheBound) {
   api_test::Gate gate;
   const auto first = manta::Task(SubmitBehindGate).SetRank(manta::NumRanks() - 1).Remote(gate.path(), 1000);
   const std::string text(1000, 'w');
-  std::atomic<bool> done{false};
   // The driver waits when the bound is full of tasks that can't begin before `first` has ended.
   std::thread opens([&] {
     std::this_thread::sleep_for(1s);
     gate.Open();
-    while (!done.load()) std::this_thread::sleep_for(1ms);
   });
+  const auto add = [](std::size_t before, const std::string& more) { return before + more.size(); };
   std::vector<manta::ObjectRef<std::size_t>> dependants;
   for (int i = 0; i < 30'000; ++i)
-    dependants.push_back(
-        manta::Task([](std::size_t before, const std::string& more) { return before + more.size(); }).Remote(first, text));
-  done.store(true);
+    dependants.push_back(manta::Task(add).Remote(first, text));
   opens.join();
 
   EXPECT_EQ(*manta::Get(first, kLimit), 1'000'000u);

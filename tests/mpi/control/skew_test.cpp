@@ -1,6 +1,6 @@
-// Tasks of very different lengths fill all executors until the end: 10,000 sleeping tasks, of which 1 % take 100 times as
-// long, end within 5 % of the ideal, which follows from the durations that the tasks measured themselves: no schedule is
-// shorter than all work divided by the executors, nor than the longest task. Runs with --manta-cpus 4.
+// Tasks of very different lengths fill all executors until the end: 10,000 sleeping tasks, of which 1 % take 100
+// times as long, end within 5 % of the ideal, which follows from the durations that the tasks measured themselves: no
+// schedule is shorter than all work divided by the executors, nor than the longest task. Runs with --manta-cpus 4.
 
 #include <gtest/gtest.h>
 #include <manta/manta.hpp>

@@ -1,11 +1,12 @@
 // No wake-up is lost. Walkers on all ranks (tasks, and threads of the driver) call each other through one-CPU tasks,
 // 0-CPU tasks, actors and tasks that call on, one at a time and in bursts, with delays of all lengths in between, so
-// that ranks fall asleep at every place while something is on its way to them. Each step has five seconds; one that takes
-// longer is named. A wake-up that was lost and made good by the limit of a sleep (up to a second) shows as a step of
-// about that length: there may be a few, on a machine that does other things too, but not more than one in 100,000 steps.
+// that ranks fall asleep at every place while something is on its way to them. Each step has five seconds; one that
+// takes longer is named. A wake-up that was lost and made good by the limit of a sleep (up to a second) shows as a
+// step of about that length: there may be a few, on a machine that does other things too, but not more than one in
+// 100,000 steps.
 //
-// A step is a sleep, or a call that was answered. MANTA_TEST_STEPS says how many there are (1,000,000), MANTA_TEST_SEED
-// which walk is taken (1).
+// A step is a sleep, or a call that was answered. MANTA_TEST_STEPS says how many there are (1,000,000),
+// MANTA_TEST_SEED which walk is taken (1).
 
 #include <gtest/gtest.h>
 #include <manta/manta.hpp>
@@ -31,7 +32,8 @@ constexpr int kWalkersPerRank = 3;
 constexpr int kDriverThreads = 2;
 constexpr auto kSlow = 700ms;
 constexpr std::uint64_t kStepsPerSlowOne = 100'000;
-constexpr std::size_t kSlowAt = 1000, kSlowestAt = 2000, kSlowestWhatAt = 3000;  // places of the board, with the walker's
+// Places of the board, to which the walker's is added.
+constexpr std::size_t kSlowAt = 1000, kSlowestAt = 2000, kSlowestWhatAt = 3000;
 
 enum What : std::uint8_t { kTask, kZeroCpuTask, kActorCall, kRelay, kBurst, kShortSleep, kLongSleep, kWhats };
 constexpr std::array<const char*, kWhats> kNames{
