@@ -1,6 +1,9 @@
 // The protocol of core/node/doorbell.hpp, step by step, in every interleaving: one rank that sleeps, one or two that
 // send. A wake-up is lost when the sleeper sleeps, a message lies in its ring, and nobody will do anything any more.
-// Time-outs and the service thread, which would hide that, are not in the model.
+// Time-outs and the service thread, which would hide that, are not in this model (watch_model_test.cpp has the
+// service thread), but for what they are needed for: a sender may die at any step, also between its message and its
+// ring, or after it has taken the ring from the others (kBusy) and before it woke anybody. Then the sleeper's limit
+// ends the sleep. A rank may die asleep, too: senders then must not wait for it.
 
 #include <gtest/gtest.h>
 
@@ -27,11 +30,16 @@ struct Variant {
   bool sees_doorbell_before_arming = true;
   bool bumps_before_waking = true;
   bool marks_sleeper_busy = true;  // exchange to kBusy; else the duty stays armed
+  bool sleeps_with_limit = true;   // which ends only where somebody died: else it would hide what is lost
+  bool counts_messages_of_dead = true;
 };
 
-enum SenderStep : std::uint8_t { kWrite, kSenderFence, kLoadDuty, kExchange, kBump, kWake, kSent };
+enum Crash : std::uint8_t { kNobodyDies, kSenderDies, kSleeperDies };
+
+enum SenderStep : std::uint8_t { kWrite, kSenderFence, kLoadDuty, kExchange, kBump, kWake, kSent, kDead };
 enum SleeperStep : std::uint8_t {
-  kPoll0, kPoll1, kSeeBefore, kArm, kSleeperFence, kSeeAfter, kLook0, kLook1, kWait, kAsleep, kDisarm, kDone
+  kPoll0, kPoll1, kSeeBefore, kArm, kSleeperFence, kSeeAfter, kLook0, kLook1, kWait, kAsleep, kDisarm, kDone,
+  kSleeperDead
 };
 
 struct State {
@@ -48,19 +56,28 @@ struct State {
 
 class Model {
  public:
-  Model(Variant variant, std::array<std::uint8_t, kSenders> messages) : variant_(variant), messages_(messages) {}
+  Model(Variant variant, std::array<std::uint8_t, kSenders> messages, Crash crash = kNobodyDies)
+      : variant_(variant), messages_(messages), crash_(crash) {}
 
   Exploration Run() const {
     State initial;
     for (int i = 0; i < kSenders; ++i) initial.sender_step[i] = messages_[i] > 0 ? kWrite : kSent;
     return Explore(
         initial, [this](const State& s) { return Moves(s); },
-        [](const State& s, bool is_last) {
-          return is_last && s.sleeper_step != kDone ? std::string("lost wake-up") : std::string();
-        });
+        [this](const State& s, bool is_last) { return Fault(s, is_last); });
   }
 
  private:
+  std::string Fault(const State& s, bool is_last) const {
+    if (!is_last) return "";
+    for (const std::uint8_t step : s.sender_step)
+      if (step != kSent && step != kDead) return "a sender is stuck";
+    if (s.sleeper_step == kDone || s.sleeper_step == kSleeperDead) return "";
+    // Of a sender that died what it wrote counts.
+    const bool dead_read = s.consumed[0] == s.sent[0] || !variant_.counts_messages_of_dead;
+    return dead_read && s.consumed[1] == s.sent[1] ? "" : "lost wake-up";
+  }
+
   std::vector<Move<State>> Moves(const State& s) const {
     std::vector<Move<State>> moves;
     for (int i = 0; i < kSenders; ++i) {
@@ -78,7 +95,23 @@ class Model {
     }
     State next = s;
     if (const char* what = StepSleeper(next)) moves.push_back({std::string("sleeper") + what, next});
+    AddCrashes(s, moves);
     return moves;
+  }
+
+  void AddCrashes(const State& s, std::vector<Move<State>>& moves) const {
+    if (crash_ == kSenderDies && s.sender_step[0] < kSent) {
+      moves.push_back({"sender 0 dies", s});  // what is in its store buffer still becomes visible
+      moves.back().next.sender_step[0] = kDead;
+    }
+    if (crash_ == kSenderDies && s.sender_step[0] == kDead && s.sleeper_step == kAsleep && variant_.sleeps_with_limit) {
+      moves.push_back({"sleeper's time is up", s});
+      moves.back().next.sleeper_step = kDisarm;
+    }
+    if (crash_ == kSleeperDies && s.sleeper_step < kDone) {
+      moves.push_back({"sleeper dies", s});
+      moves.back().next.sleeper_step = kSleeperDead;
+    }
   }
 
   /// One step; null when there is none (done, or it waits for its buffer).
@@ -132,6 +165,8 @@ class Model {
       case kPoll1:
         s.consumed[1] = look(1);
         if (s.consumed == messages_) step = kDone;
+        else if (s.sender_step[0] == kDead && s.sender_buffer[0].empty() && s.consumed[0] == s.sent[0] &&
+                 s.consumed[1] == messages_[1]) step = kDone;  // all that ever comes
         else step = variant_.sees_doorbell_before_arming ? kSeeBefore : kArm;
         return " polls ring 1";
       case kSeeBefore:
@@ -171,6 +206,7 @@ class Model {
 
   const Variant variant_;
   const std::array<std::uint8_t, kSenders> messages_;
+  const Crash crash_;
 };
 
 std::string FaultOf(Variant variant) {
@@ -211,6 +247,33 @@ TEST(SleepWakeModel, FindsTheLossWhenTheDoorbellIsSeenAfterArming) {
 
 TEST(SleepWakeModel, FindsTheLossWhenTheWakeComesBeforeTheBump) {
   EXPECT_EQ(FaultOf({.bumps_before_waking = false}), "lost wake-up");
+}
+
+TEST(SleepWakeModel, LosesNoMessageOfASenderThatDies) {
+  for (const std::array<std::uint8_t, kSenders> messages : {std::array<std::uint8_t, kSenders>{2, 0}, {2, 1}, {1, 2}}) {
+    const Exploration result = Model({}, messages, kSenderDies).Run();
+
+    EXPECT_EQ(result.fault, "") << result.trace;
+    EXPECT_GT(result.states, 200u);
+  }
+}
+
+TEST(SleepWakeModel, NeedsALimitOfTheSleepWhereASenderMayDie) {
+  EXPECT_EQ(Model({.sleeps_with_limit = false}, {1, 0}, kSenderDies).Run().fault, "lost wake-up");
+}
+
+TEST(SleepWakeModel, NeedsTheLimitForOthersMessagesToo) {
+  // The dead sender had said kBusy, so the other one does not ring.
+  const Variant variant{.sleeps_with_limit = false, .counts_messages_of_dead = false};
+
+  EXPECT_EQ(Model(variant, {1, 1}, kSenderDies).Run().fault, "lost wake-up");
+}
+
+TEST(SleepWakeModel, KeepsNoSenderWaitingForARankThatDiedAsleep) {
+  const Exploration result = Model({}, {2, 2}, kSleeperDies).Run();
+
+  EXPECT_EQ(result.fault, "") << result.trace;
+  EXPECT_GT(result.states, 5000u);
 }
 
 TEST(SleepWakeModel, NeedsNoExchangeForSafety) {
