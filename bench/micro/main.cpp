@@ -245,7 +245,7 @@ int Driver(int argc, char** argv) {
   micro.settings = wanted->settings;
   micro.report = bench::Report(Bars());
   micro.memory_at_start = Footprint();
-  std::printf("# %d ranks on %zu nodes, %d executors on rank 0\n", manta::NumRanks(), manta::Nodes().size(),
+  std::printf("# ranks: %d, nodes: %zu, executors of rank 0: %d\n", manta::NumRanks(), manta::Nodes().size(),
               ExecutorsOf(0));
   Watch watch(wanted->limit);
   for (const Group& group : Groups()) {

@@ -81,7 +81,7 @@ Queued QueueAndDrain(Micro& micro, std::size_t count, Refs& refs, bool weigh) {
   queued.submit = bench::Now() - start;
   queued.held = late.InTime();
   std::uint64_t early = 0;
-  for (std::uint64_t n : executed.ByRank()) early += n;
+  for (std::uint64_t n : executed.ByRank(0)) early += n;
   if (queued.held) micro.Check(early == 0, std::to_string(early) + " tasks ran while all executors were held");
   if (weigh) {
     queued.bytes = Footprint() - micro.memory_at_start - static_cast<double>(refs.size() * sizeof(refs[0]));
@@ -92,10 +92,10 @@ Queued QueueAndDrain(Micro& micro, std::size_t count, Refs& refs, bool weigh) {
   manta::Get(refs);
   const double end = bench::Now();
   queued.drain = end - gate.FirstWake();
-  std::uint64_t ran = early;
-  for (std::uint64_t n : after.ByRank()) ran += n;
   // The tasks, those of the gate, and those that opened it.
   const std::uint64_t expected = count + gate.held() + static_cast<std::uint64_t>(manta::NumRanks());
+  std::uint64_t ran = early;
+  for (std::uint64_t n : after.ByRank(expected)) ran += n;
   if (queued.held)
     micro.Check(ran == expected, "queued: " + std::to_string(ran) + " tasks ran, not " + std::to_string(expected));
   const double before_drop = bench::Now();

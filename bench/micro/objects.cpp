@@ -138,7 +138,7 @@ void BusyOwnerRows(Micro& micro) {
   const int executors = ExecutorsOf(1);
   std::vector<manta::ObjectRef<double>> computing;
   for (int i = 0; i < executors; ++i) computing.push_back(manta::Task(Compute).SetRank(1).Remote(micro.settings.busy));
-  while (*OnRank(1, Computing) < executors) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  AwaitCount(1, Computing, executors);
   // Rank 1 served the question just now: let its other threads go to sleep again.
   std::this_thread::sleep_for(std::chrono::duration<double>(micro.settings.busy / 10));
 

@@ -32,6 +32,8 @@ void OpenGate(int generation) {
   g_opened.notify_all();
 }
 
+void Sleep(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
+
 int Pid() { return static_cast<int>(getpid()); }
 
 double PssBytes() {
@@ -43,6 +45,11 @@ double PssBytes() {
 }
 
 }  // namespace
+
+void AwaitCount(int rank, int (*ask)(), int enough) {
+  const double end = bench::Now() + 2;
+  while (*OnRank(rank, ask) < enough && bench::Now() < end) Sleep(0.001);
+}
 
 std::vector<int> AllRanks() {
   std::vector<int> ranks(static_cast<std::size_t>(manta::NumRanks()));
@@ -82,14 +89,27 @@ double Footprint() {
   return sum;
 }
 
-std::vector<std::uint64_t> Executed::ByRank() const {
-  auto counts = manta::Stats().tasks_executed_by_rank;
-  for (std::size_t i = 0; i < counts.size(); ++i) counts[i] -= before_.at(i);
+Executed::Executed() : before_(manta::Stats().tasks_executed_by_rank) {
+  for (auto last = before_;; last = before_) {
+    Sleep(0.001);
+    before_ = manta::Stats().tasks_executed_by_rank;
+    if (before_ == last) return;
+  }
+}
+
+std::vector<std::uint64_t> Executed::ByRank(std::uint64_t expected) const {
+  std::vector<std::uint64_t> counts;
+  for (int look = 0; look < 100; ++look) {
+    counts = manta::Stats().tasks_executed_by_rank;
+    for (std::size_t i = 0; i < counts.size(); ++i) counts[i] -= before_.at(i);
+    if (std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}) >= expected) break;
+    Sleep(0.005);
+  }
   return counts;
 }
 
 bool Executed::AllOn(int rank, std::uint64_t expected) const {
-  const auto counts = ByRank();
+  const auto counts = ByRank(expected);
   bool good = true;
   for (std::size_t i = 0; i < counts.size(); ++i) {
     const std::uint64_t want = static_cast<int>(i) == rank ? expected : 0;
@@ -107,7 +127,7 @@ Gate::Gate(const std::vector<int>& ranks) : ranks_(ranks) {
   for (int rank : ranks_) {
     const int executors = ExecutorsOf(rank);
     for (int i = 0; i < executors; ++i) held_.push_back(manta::Task(WaitAtGate).SetRank(rank).Remote(generation_));
-    while (*OnRank(rank, Entered) < executors) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    AwaitCount(rank, Entered, executors);
   }
 }
 

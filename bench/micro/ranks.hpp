@@ -17,6 +17,9 @@ auto OnRank(int rank, Ask* ask, A... arguments) {
   return manta::Get(manta::Task(ask).SetCpus(0).SetRank(rank).Remote(arguments...));
 }
 
+/// Waits until `ask` says `enough` on `rank`, for two seconds at most.
+void AwaitCount(int rank, int (*ask)(), int enough);
+
 std::vector<int> AllRanks();
 /// How many one-CPU tasks run on a rank at once.
 int ExecutorsOf(int rank);
@@ -29,11 +32,13 @@ double CpuSeconds(pid_t pid);
 /// /proc/self/smaps_rollup), which counts a page of the shared segments once.
 double Footprint();
 
-/// How many tasks ran on each rank since it was made. What asks other ranks by tasks in between counts too.
+/// How many tasks ran on each rank since it was made. What asks other ranks by tasks in between counts too. A rank may
+/// count a task a moment after its result has arrived.
 class Executed {
  public:
-  Executed() : before_(manta::Stats().tasks_executed_by_rank) {}
-  std::vector<std::uint64_t> ByRank() const;
+  Executed();
+  /// Waits, for a moment at most, until there are `expected` of them.
+  std::vector<std::uint64_t> ByRank(std::uint64_t expected) const;
   /// Whether `expected` tasks ran on `rank` and none elsewhere.
   bool AllOn(int rank, std::uint64_t expected) const;
 

@@ -96,8 +96,8 @@ void ChainRows(Micro& micro) {
       [] { return plain_mpi::PingPongMicroseconds(kSyncTrips); });
   micro.report.Add("chain_alternating_us", pairs.first, "us");
   micro.report.Add("chain_alternating_ratio", pairs.Ratios(), "times");
-  const auto counts = executed.ByRank();
   const std::uint64_t plain = plain_mpi::TasksMade() - plain_before;
+  const auto counts = executed.ByRank(chains * length + plain);
   micro.Check(counts.at(0) == chains * (length / 2) && counts.at(1) == chains * ((length + 1) / 2) + plain,
               "the tasks of a chain did not run on their ranks");
 }
@@ -120,7 +120,7 @@ void NestedRows(Micro& micro) {
     micro.Check(value == fib, "fib as tasks gave a wrong value");
     std::uint64_t sum = 0;
     double least = 1;
-    for (std::uint64_t count : executed.ByRank()) {
+    for (std::uint64_t count : executed.ByRank(tasks)) {
       sum += count;
       least = std::min(least, static_cast<double>(count) / static_cast<double>(tasks));
     }

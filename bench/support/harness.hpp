@@ -42,12 +42,22 @@ double SecondsEach(double block_seconds, Body body, int stride = 1) {
   return spent / static_cast<double>(calls);
 }
 
+/// On a machine that others load, blocks may take many times longer. Who has three stops after so long.
+class Patience {
+ public:
+  bool Over(int blocks_done) const { return blocks_done >= 3 && Now() - start_ > 10; }
+
+ private:
+  double start_ = Now();
+};
+
 /// What `block` returns, each of `blocks` times, after one that does not count.
 template <class Block>
 std::vector<double> Repeat(int blocks, Block block) {
   block();
   std::vector<double> values;
-  for (int i = 0; i < blocks; ++i) values.push_back(block());
+  const Patience patience;
+  for (int i = 0; i < blocks && !patience.Over(i); ++i) values.push_back(block());
   return values;
 }
 
@@ -65,7 +75,8 @@ Pairs Alternate(int blocks, First first, Second second) {
   first();
   second();
   Pairs pairs;
-  for (int i = 0; i < blocks; ++i) {
+  const Patience patience;
+  for (int i = 0; i < blocks && !patience.Over(i); ++i) {
     pairs.first.push_back(first());
     pairs.second.push_back(second());
   }
@@ -80,7 +91,8 @@ Pairs Bracket(int blocks, First first, Second second) {
   second();
   Pairs pairs;
   double before = second();
-  for (int i = 0; i < blocks; ++i) {
+  const Patience patience;
+  for (int i = 0; i < blocks && !patience.Over(i); ++i) {
     pairs.first.push_back(first());
     const double after = second();
     pairs.second.push_back((before + after) / 2);
