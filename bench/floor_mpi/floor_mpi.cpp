@@ -29,7 +29,7 @@ double Median(std::vector<double> values) {
 
 /// Microseconds for a message of 64 bytes to rank 1 and back. Ranks 0 and 1 call it together; rank 0 has the result.
 double PingPongMicroseconds(int rank) {
-  constexpr int kBlocks = 100, kTrips = 2000;
+  constexpr int kBlocks = 40, kTrips = 1000;
   Message message{};
   std::vector<double> blocks;
   for (int block = 0; block < kBlocks; ++block) {
@@ -50,7 +50,7 @@ double PingPongMicroseconds(int rank) {
 
 /// Requests of 64 bytes answered by rank 1 with 64 bytes, 64 of them outstanding, a second. Called as above.
 double PipelinedPerSecond(int rank) {
-  constexpr int kBlocks = 100, kRounds = 100;  // a round sends all requests of the window and takes all replies
+  constexpr int kBlocks = 20, kRounds = 50;  // a round sends all requests of the window and takes all replies
   std::vector<Message> requests(kOutstanding), replies(kOutstanding);
   std::vector<MPI_Request> sends(kOutstanding), receives(kOutstanding);
   std::vector<double> blocks;

@@ -62,9 +62,11 @@ struct Group {
   std::vector<std::string> rows;  // that ask for it; it may print more
 };
 
-// In this order: the rows of memory before the large objects, which make the ranks grow.
+// In this order: actors are weighed before others leave free memory behind, in which they would not show; tasks before
+// the large objects, which make the ranks grow.
 const std::vector<Group>& Groups() {
   static const std::vector<Group> groups = {
+      {ManyActorRows, When::kDefault, {"actors_100k_s", "actor_bytes"}},
       {TaskRows, When::kDefault, {"task_sync_us", "task_sync_ratio", "task_async_per_s", "task_async_ratio"}},
       {ActorRows, When::kDefault, {"actor_sync_us", "actor_sync_ratio", "actor_async_per_s", "actor_async_ratio"}},
       {TaskArgumentRows, When::kDefault, {"task_sync_args_ratio", "task_async_args_ratio"}},
@@ -79,7 +81,6 @@ const std::vector<Group>& Groups() {
        When::kDefault,
        {"pending_cost_ns_1e3", "pending_cost_ns_1e4", "pending_cost_ns_1e5", "pending_cost_ns_1e6"}},
       {PendingRows, When::kOnDemand, {"pending_cost_ns_1e7"}},
-      {ManyActorRows, When::kDefault, {"actors_100k_s", "actor_bytes"}},
       {QueuedRows, When::kDefault, {"queued_10M_s", "queued_bytes_per_task"}},
       {IdleRows, When::kDefault, {"idle_cpu_percent"}},
       {CrowdedIdleRows, When::kCrowded, {"sync_np4_idle_us", "sync_np8_idle_us"}},
