@@ -5,6 +5,7 @@
 #include <mpi.h>
 
 #include <array>
+#include <cstdint>
 #include <vector>
 
 #include "bench/support/harness.hpp"
@@ -18,6 +19,7 @@ constexpr int kWarmUp = 50;
 using Message = std::array<char, kMessageBytes>;
 
 MPI_Comm g_comm = MPI_COMM_NULL;
+std::uint64_t g_tasks_made = 0;
 
 void Send(const Message& message, int to) { MPI_Send(message.data(), kMessageBytes, MPI_BYTE, to, 0, g_comm); }
 void Receive(Message& message, int from) {
@@ -58,9 +60,12 @@ void Answer(int rounds) {
 
 }  // namespace
 
+std::uint64_t TasksMade() { return g_tasks_made; }
+
 void CollectiveStart() { MPI_Comm_dup(MPI_COMM_WORLD, &g_comm); }
 
 double PingPongMicroseconds(int trips) {
+  ++g_tasks_made;
   const auto half = manta::Task(Echo).SetRank(1).Remote(kWarmUp + trips);
   Message message{};
   double start = 0;
@@ -76,6 +81,7 @@ double PingPongMicroseconds(int trips) {
 
 double PipelinedPerSecond(int rounds) {
   constexpr int kWarmUpRounds = 3;
+  ++g_tasks_made;
   const auto half = manta::Task(Answer).SetRank(1).Remote(kWarmUpRounds + rounds);
   std::vector<Message> out(kOutstanding), in(kOutstanding);
   double start = 0;

@@ -1,6 +1,8 @@
 #pragma once
-// The rival: plain MPI between rank 0 and rank 1, inside a running Manta job. Rank 1's half runs in a Manta task, so the
-// runtime is quiet there meanwhile; both halves use a communicator of their own.
+// The rival: plain MPI between rank 0 and rank 1, inside a running Manta job. Rank 1's half runs in a Manta task, so
+// the runtime is quiet there meanwhile; both halves use a communicator of their own.
+
+#include <cstdint>
 
 namespace plain_mpi {
 
@@ -12,5 +14,8 @@ double PingPongMicroseconds(int trips);
 
 /// Requests of 64 bytes answered with 64 bytes, 64 of them outstanding, a second; `rounds` of 64. Called by the driver.
 double PipelinedPerSecond(int rounds);
+
+/// Tasks that the calls above made on rank 1, one each. Of the driver.
+std::uint64_t TasksMade();
 
 }  // namespace plain_mpi
