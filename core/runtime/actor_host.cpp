@@ -12,6 +12,11 @@ using task::TaskKind;
 namespace {
 /// How long one turn of an actor may keep its lane before others in the queue come first.
 constexpr std::int64_t kTurnNs = 1'000'000;
+constexpr std::uint32_t kCallsBetweenClocks = 8;
+
+std::uint32_t IncarnationOf(const TaskRecord& creation) {
+  return creation.extra() == nullptr ? 0 : creation.extra()->incarnation;
+}
 }  // namespace
 
 /// The actor that a creation or call is for.
@@ -28,25 +33,31 @@ ActorPtr ActorPlane::InstanceOf(const ObjectId& actor) {
 
 void ActorPlane::ActorTaskArrived(TaskPtr task) {
   const ActorPtr actor = InstanceOf(ActorOf(*task));
+  // It may run at once, if nothing of it is still on its way.
+  const bool ready = task->phase.load(std::memory_order_acquire) == Phase::kQueued;
+  Next next;
   {
     std::lock_guard lock(actor->mutex);
     if (task->kind() == TaskKind::kActorCreation) {
-      const task::TaskExtra& extra = *task->extra();
       actor->state = ActorInstance::State::kCreating;
-      actor->creation = task;
-      actor->max_concurrency = extra.max_concurrency;
-      actor->incarnation = extra.incarnation;
-      actor->lease = extra.lease;
-      actor->name = extra.actor_name;
-      return;
+      if (const task::TaskExtra* extra = task->extra()) {
+        actor->max_concurrency = extra->max_concurrency;
+        actor->incarnation = extra->incarnation;
+        if (extra->lease.id != 0) actor->MakeRare().lease = extra->lease;
+        if (!extra->actor_name.empty()) actor->MakeRare().name = extra->actor_name;
+      }
+      actor->creation = std::move(task);
+    } else if (actor->state != ActorInstance::State::kDead) {
+      actor->mailbox.Push(std::move(task));
+    } else {
+      task->actor().refused = std::make_unique<std::string>(actor->reason());
     }
-    if (actor->state != ActorInstance::State::kDead) {
-      actor->mailbox.push_back(std::move(task));
-      return;
-    }
-    // Answered when its arguments are here.
-    task->actor().refused = std::make_unique<std::string>(actor->reason);
+    if (ready && !task) next = NextOf(*actor);
   }
+  if (!task)
+    Begin(actor, std::move(next));
+  else if (ready)
+    ActorTaskRunnable(task);  // refused; else it is answered when its arguments are here
 }
 
 void ActorPlane::ActorTaskRunnable(const TaskPtr& task) {
@@ -67,7 +78,7 @@ void ActorPlane::RunOn(const ActorPtr& actor, std::function<void()> job) {
   bool leased = false;
   {
     std::lock_guard lock(actor->mutex);
-    leased = actor->lease.id != 0;
+    leased = actor->lease_id() != 0;
   }
   if (leased)
     parts_.leased.Run(std::move(job));
@@ -75,29 +86,63 @@ void ActorPlane::RunOn(const ActorPtr& actor, std::function<void()> job) {
     parts_.lanes.Push(std::move(job));
 }
 
+ActorPlane::Next ActorPlane::NextOf(ActorInstance& actor) {
+  Next next;
+  next.leased = actor.lease_id() != 0;
+  next.incarnation = actor.incarnation;
+  if (actor.state == ActorInstance::State::kCreating) {
+    if (actor.creation && !actor.creating && actor.creation->phase.load(std::memory_order_acquire) == Phase::kQueued) {
+      next.creation = std::move(actor.creation);
+      actor.creation = {};
+      actor.creating = true;
+    }
+  } else if (actor.state == ActorInstance::State::kAlive && !actor.mailbox.empty() &&
+             actor.running < actor.max_concurrency &&
+             actor.mailbox.first()->phase.load(std::memory_order_acquire) != Phase::kWaiting) {
+    ++actor.running;
+    next.call = true;
+    if (!next.leased && !actor.turn_queued) next.turn = actor.turn_queued = true;
+  }
+  return next;
+}
+
+void ActorPlane::Begin(const ActorPtr& actor, Next&& next) {
+  const auto run = [&](auto job) {
+    if (next.leased)
+      parts_.leased.Run(std::move(job));
+    else
+      parts_.lanes.Push(std::function<void()>(std::move(job)));
+  };
+  if (next.creation) run([this, actor, creation = next.creation] { RunCreation(actor, creation); });
+  if (next.turn) {
+    ActorInstance::Turn& turn = actor->turn;
+    turn.plane = this;
+    turn.actor = ActorPtr(actor).Release();
+    turn.incarnation = next.incarnation;
+    turn.run = [](LaneJob* job) {
+      auto& queued = *static_cast<ActorInstance::Turn*>(job);
+      const ActorPtr held = ActorPtr::Adopt(queued.actor);
+      ActorPlane& plane = *queued.plane;
+      const std::uint32_t incarnation = queued.incarnation;
+      {
+        std::lock_guard lock(held->mutex);
+        held->turn_queued = false;  // it may be queued again from here on
+      }
+      plane.RunCalls(held, incarnation);
+    };
+    parts_.lanes.Push(&turn);
+  } else if (next.call) {
+    run([this, actor, incarnation = next.incarnation] { RunCalls(actor, incarnation); });
+  }
+}
+
 void ActorPlane::Schedule(const ActorPtr& actor) {
-  TaskPtr creation;
-  bool call = false;
-  std::uint32_t incarnation = 0;
+  Next next;
   {
     std::lock_guard lock(actor->mutex);
-    if (actor->state == ActorInstance::State::kCreating) {
-      if (actor->creation && !actor->creating &&
-          actor->creation->phase.load(std::memory_order_acquire) == Phase::kQueued) {
-        creation = std::move(actor->creation);
-        actor->creation = {};
-        actor->creating = true;
-      }
-    } else if (actor->state == ActorInstance::State::kAlive && !actor->mailbox.empty() &&
-               actor->running < actor->max_concurrency &&
-               actor->mailbox.front()->phase.load(std::memory_order_acquire) != Phase::kWaiting) {
-      ++actor->running;
-      call = true;
-    }
-    incarnation = actor->incarnation;
+    next = NextOf(*actor);
   }
-  if (creation) RunOn(actor, [this, actor, creation] { RunCreation(actor, creation); });
-  if (call) RunOn(actor, [this, actor, incarnation] { RunCalls(actor, incarnation); });
+  Begin(actor, std::move(next));
 }
 
 void ActorPlane::RunCreation(const ActorPtr& actor, const TaskPtr& task) {
@@ -113,7 +158,7 @@ void ActorPlane::RunCreation(const ActorPtr& actor, const TaskPtr& task) {
   {
     std::lock_guard lock(actor->mutex);
     actor->creating = false;
-    if (actor->incarnation != task->extra()->incarnation || actor->state == ActorInstance::State::kDead) {
+    if (actor->incarnation != IncarnationOf(*task) || actor->state == ActorInstance::State::kDead) {
       // Killed while it was made; a kill runs no destructor.
       if (result.actor) new std::shared_ptr<void>(std::move(result.actor));
       failed = false;
@@ -122,15 +167,14 @@ void ActorPlane::RunCreation(const ActorPtr& actor, const TaskPtr& task) {
       actor->state = ActorInstance::State::kAlive;
     } else {
       actor->state = ActorInstance::State::kDead;
-      reason = actor->reason =
+      reason = actor->MakeRare().reason =
           "its constructor failed: " + (result.error ? object::Describe(*result.error) : std::string("cancelled"));
-      refused.assign(actor->mailbox.begin(), actor->mailbox.end());
-      actor->mailbox.clear();
-      lease = std::exchange(actor->lease, {});
+      actor->mailbox.MoveTo(refused);
+      lease = actor->TakeLease();
     }
   }
   result.actor.reset();
-  task->extra()->arguments.clear();  // of ours: the owner keeps what a restart needs
+  if (task->extra() != nullptr) task->extra()->arguments.clear();  // of ours: the owner keeps what a restart needs
   if (failed) {
     parts_.tasks.ReturnLease(lease);
     if (!result.error)
@@ -144,34 +188,35 @@ void ActorPlane::RunCreation(const ActorPtr& actor, const TaskPtr& task) {
 
 /// Runs calls for as long as there are some, or for one turn.
 void ActorPlane::RunCalls(const ActorPtr& actor, std::uint32_t incarnation) {
-  const RunNote note;
   const std::int64_t begin = base::NowNanoseconds();
-  for (;;) {
+  Next next;
+  std::shared_ptr<void> instance;  // kept over the turn: the session may end and take the actor's own hold
+  for (std::uint32_t calls = 0;; ++calls) {
     TaskPtr task;
-    std::shared_ptr<void> instance;
+    bool several = false;
+    const bool turn_is_over = calls % kCallsBetweenClocks == 0 && base::NowNanoseconds() - begin >= kTurnNs;
     {
       std::lock_guard lock(actor->mutex);
       if (actor->incarnation != incarnation) return;  // killed: the new instance has turns of its own
-      const bool next = actor->state == ActorInstance::State::kAlive && !actor->mailbox.empty() &&
-                        actor->mailbox.front()->phase.load(std::memory_order_acquire) != Phase::kWaiting &&
-                        base::NowNanoseconds() - begin < kTurnNs;
-      if (!next) {
+      if (actor->state != ActorInstance::State::kAlive || actor->mailbox.empty() || turn_is_over ||
+          actor->mailbox.first()->phase.load(std::memory_order_acquire) == Phase::kWaiting) {
         --actor->running;
+        next = NextOf(*actor);
         break;
       }
-      task = std::move(actor->mailbox.front());
-      actor->mailbox.pop_front();
-      actor->running_calls.push_back(task);
-      instance = actor->instance;
+      task = actor->mailbox.Pop();
+      actor->running_calls.Push(task);
+      if (!instance) instance = actor->instance;
+      several = actor->max_concurrency > 1;
     }
     // With more than one call at once the others need not wait for this one.
-    Schedule(actor);
+    if (several) Schedule(actor);
     RunContext run;
     run.actor = actor.get();
     task::RunResult result;
     if (!task->Claim()) {
       std::lock_guard lock(actor->mutex);
-      std::erase(actor->running_calls, task);
+      actor->running_calls.Remove(*task);
       continue;
     }
     if (task->cancelled.load(std::memory_order_acquire)) {
@@ -179,37 +224,38 @@ void ActorPlane::RunCalls(const ActorPtr& actor, std::uint32_t incarnation) {
     } else {
       result = TaskPlane::Execute(*task, run, instance.get(), parts_.objects);
     }
-    bool killed = false;
+    std::shared_ptr<void> ended;  // an exited actor's destructor runs before the caller hears of the end
     bool exited = false;
     std::vector<TaskPtr> refused;
     wire::Lease lease;
     {
       std::lock_guard lock(actor->mutex);
-      std::erase(actor->running_calls, task);
-      killed = actor->incarnation != incarnation || actor->state == ActorInstance::State::kDead;
+      actor->running_calls.Remove(*task);
+      const bool killed = actor->incarnation != incarnation || actor->state == ActorInstance::State::kDead;
       if (killed) {
         // The instance of a killed actor is never destroyed: this may have been its last holder.
-        new std::shared_ptr<void>(instance);
+        if (instance) new std::shared_ptr<void>(std::move(instance));
       } else if (result.actor_exits) {
         exited = true;
         actor->state = ActorInstance::State::kDead;
-        actor->reason = "it called ExitActor";
-        actor->instance.reset();
-        refused.assign(actor->mailbox.begin(), actor->mailbox.end());
-        actor->mailbox.clear();
-        lease = std::exchange(actor->lease, {});
+        actor->MakeRare().reason = "it called ExitActor";
+        ended = std::move(actor->instance);
+        actor->mailbox.MoveTo(refused);
+        lease = actor->TakeLease();
       }
     }
-    instance.reset();  // an exited actor's destructor runs here, before the caller hears of the end
+    if (exited) instance.reset();
+    ended.reset();
     // Of a killed actor's call the kill has told already.
-    if (!task->actor().reported.exchange(true, std::memory_order_acq_rel)) parts_.tasks.Finish(task, run, std::move(result));
+    if (!task->actor().reported.exchange(true, std::memory_order_acq_rel))
+      parts_.tasks.Finish(std::move(task), run, std::move(result));
     if (exited) {
       parts_.tasks.ReturnLease(lease);
       parts_.router.Send(actor->id.owner, wire::ActorDied{actor->id, "it called ExitActor"});
       FailCalls(std::move(refused), "it called ExitActor", false);
     }
   }
-  Schedule(actor);
+  Begin(actor, std::move(next));
   DestroyIfEnded(actor);
 }
 
@@ -258,15 +304,15 @@ void ActorPlane::KillHere(const ObjectId& id, bool restart) {
     if (actor->instance) new std::shared_ptr<void>(std::move(actor->instance));
     actor->instance.reset();
     if (actor->creation) refused.push_back(std::exchange(actor->creation, TaskPtr()));
-    refused.insert(refused.end(), actor->mailbox.begin(), actor->mailbox.end());
-    actor->mailbox.clear();
-    refused.insert(refused.end(), actor->running_calls.begin(), actor->running_calls.end());
-    actor->running_calls.clear();
+    actor->mailbox.MoveTo(refused);
+    actor->running_calls.MoveTo(refused);
     actor->running = 0;  // those that run are no longer this actor's
     ++actor->incarnation;
     actor->state = restart ? ActorInstance::State::kCreating : ActorInstance::State::kDead;
-    actor->reason = restart ? "" : "it was killed";
-    if (!restart) lease = std::exchange(actor->lease, {});
+    if (!restart) {
+      actor->MakeRare().reason = "it was killed";
+      lease = actor->TakeLease();
+    }
   }
   parts_.tasks.ReturnLease(lease);
   // Their results' holds may run user code: not under the token.
@@ -278,11 +324,16 @@ void ActorPlane::KillHere(const ObjectId& id, bool restart) {
 
 void ActorPlane::On(Rank, const wire::ActorEnd& message) {
   const ActorPtr actor = InstanceOf(message.actor);
+  bool gone = false;  // killed before: there is nothing of the user's to destroy
   {
     std::lock_guard lock(actor->mutex);
     actor->ended = true;
+    gone = actor->state == ActorInstance::State::kDead && !actor->instance;
   }
-  RunOn(actor, [this, actor] { DestroyIfEnded(actor); });
+  if (gone)
+    DestroyIfEnded(actor);
+  else
+    RunOn(actor, [this, actor] { DestroyIfEnded(actor); });
 }
 
 void ActorPlane::DestroyIfEnded(const ActorPtr& actor) {
@@ -293,10 +344,10 @@ void ActorPlane::DestroyIfEnded(const ActorPtr& actor) {
     if (!actor->ended || actor->running > 0 || actor->creating || actor->creation || !actor->mailbox.empty()) return;
     if (actor->state != ActorInstance::State::kDead) {
       actor->state = ActorInstance::State::kDead;
-      actor->reason = "its last handle is gone";
+      actor->MakeRare().reason = "its last handle is gone";
     }
     instance = std::move(actor->instance);
-    lease = std::exchange(actor->lease, {});
+    lease = actor->TakeLease();
   }
   instance.reset();
   parts_.tasks.ReturnLease(lease);
@@ -315,13 +366,13 @@ void ActorPlane::DestroyAll() {
   for (auto& [id, actor] : all) {
     // Declared before the lock: destructors of the user's run after it.
     std::shared_ptr<void> instance;
-    std::deque<TaskPtr> mailbox;
+    std::vector<TaskPtr> mailbox;
     TaskPtr creation;
     std::lock_guard lock(actor->mutex);
     actor->state = ActorInstance::State::kDead;
-    actor->reason = "the session has ended";
+    actor->MakeRare().reason = "the session has ended";
     instance = std::move(actor->instance);
-    mailbox.swap(actor->mailbox);
+    actor->mailbox.MoveTo(mailbox);
     creation = std::exchange(actor->creation, TaskPtr());
   }
 }

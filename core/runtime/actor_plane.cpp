@@ -15,11 +15,9 @@ ActorPlane::ActorPlane(Rank self, int ranks, Parts parts)
 
 namespace {
 
-ActorAddress AddressOf(ObjectState& actor) {
-  ActorAddress address;
-  std::lock_guard lock(actor.Lock());
-  if (actor.bytes() != nullptr && actor.size() == sizeof(address))
-    std::memcpy(&address, actor.bytes(), sizeof(address));
+ActorAddress AddressOf(const ObjectState& actor) {
+  ActorAddress address;  // the object is ready: its bytes no longer change
+  if (actor.bytes() != nullptr && actor.size() == sizeof(address)) std::memcpy(&address, actor.bytes(), sizeof(address));
   return address;
 }
 
@@ -48,11 +46,11 @@ Handle ActorPlane::Create(const detail::ActorOptions& options, detail::CallSpec&
   {
     std::lock_guard lock(mutex_);
     Owned& owned = owned_[id];
-    owned.name = options.name;
     owned.restarts_left = options.max_restarts;
-    owned.options = options;
-    if (options.detached) owned.detached = object::Hold(*record.result_object());
-    if (options.max_restarts != 0) owned.creation = TaskPlane::CopyOf(record, false);
+    owned.max_task_retries = options.max_task_retries;
+    if (!options.name.empty()) owned.MakeRare().name = options.name;
+    if (options.detached) owned.MakeRare().detached = object::Hold(*record.result_object());
+    if (options.max_restarts != 0) owned.MakeRare().creation = TaskPlane::CopyOf(record, false);
   }
   Counters::Add(parts_.counters.actors_created);
   return parts_.tasks.Submit(std::move(task));
@@ -135,6 +133,7 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
       parts_.tasks.FailTask(call, call->actor().argument_error);
     else
       SendCall(call);
+    in_order_.fetch_sub(1, std::memory_order_release);
   }
 }
 
@@ -147,8 +146,8 @@ void ActorPlane::PlaceCreation(const TaskPtr& task, Rank host) {
     std::lock_guard lock(mutex_);
     Owned& owned = owned_[record.result()];
     owned.host = host;
-    owned.lease = record.extra()->lease;
-    address.max_task_retries = owned.options.max_task_retries;
+    if (record.lease_id() != 0) owned.MakeRare().lease = record.extra()->lease;
+    address.max_task_retries = owned.max_task_retries;
   }
   // Callers may send from now on: their calls wait at the host, which may hear of them before it hears of the creation.
   // After the creation was sent it would be too late: it may be done before its sender goes on.
@@ -158,12 +157,10 @@ void ActorPlane::PlaceCreation(const TaskPtr& task, Rank host) {
 }
 
 void ActorPlane::SendToHost(const TaskPtr& task, Rank host) {
-  if (host == self_) {
-    ActorTaskArrived(task);
-    parts_.tasks.Deliver(task);
-  } else {
+  if (host == self_)
+    parts_.tasks.DeliverToActor(task);
+  else
     parts_.tasks.SendTo(task, host);
-  }
 }
 
 void ActorPlane::CreationDone(const TaskPtr& task, const object::ErrorPtr& error) {
@@ -175,11 +172,16 @@ void ActorPlane::CreationDone(const TaskPtr& task, const object::ErrorPtr& error
 
 void ActorPlane::OwnerLetsGo(Owned& owned, const ObjectId& actor) {
   owned.dead = true;
-  if (!owned.name.empty()) parts_.router.Send(Rank(0), wire::NameDrop{owned.name, actor});
-  owned.name.clear();
-  owned.creation = {};
-  if (owned.detached) parts_.lanes.Push([kept = std::make_shared<Handle>(std::move(owned.detached))] {});
-  owned.detached = {};
+  if (!owned.rare) return;
+  Owned::Rare& rare = *owned.rare;
+  if (!rare.name.empty()) parts_.router.Send(Rank(0), wire::NameDrop{rare.name, actor});
+  rare.name.clear();
+  // Their values' destructors are the user's.
+  if (rare.detached || rare.creation)
+    parts_.lanes.Push(
+        [kept = std::make_shared<std::pair<Handle, TaskPtr>>(std::move(rare.detached), std::move(rare.creation))] {});
+  rare.detached = {};
+  rare.creation = {};
 }
 
 void ActorPlane::ActorUnreferenced(const ObjectId& actor) {
@@ -213,12 +215,12 @@ void ActorPlane::KillOwned(const ObjectId& actor, bool no_restart) {
     if (it == owned_.end() || it->second.dead) return;
     Owned& owned = it->second;
     host = owned.host;
-    restart = !no_restart && owned.restarts_left != 0 && owned.creation && host.valid();
+    restart = !no_restart && owned.restarts_left != 0 && owned.rare && owned.rare->creation && host.valid();
     if (restart) {
       if (owned.restarts_left > 0) --owned.restarts_left;
-      again = TaskPlane::CopyOf(*owned.creation, false);
+      again = TaskPlane::CopyOf(*owned.rare->creation, false);
       again->extra()->incarnation = ++owned.incarnation;
-      again->extra()->lease = owned.lease;
+      again->extra()->lease = owned.rare->lease;
     } else {
       OwnerLetsGo(owned, actor);
     }
@@ -248,12 +250,13 @@ Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options,
   record.retries_left = 0;
   bool waits = !object.done();
   for (const auto& argument : record.arguments()) waits = waits || !object::StateOf(argument.object)->done();
-  {
+  if (waits || in_order_.load(std::memory_order_acquire) != 0) {
     // What this call waits for, or an earlier one of the stream, later calls wait for too.
     std::lock_guard lock(order_mutex_);
     const actor::CallOrder<TaskPtr>::Stream stream{record.actor().actor.get(), record.actor().submitter};
     if (waits || sending_ || order_.Waits(stream)) {
       record.ordered = true;
+      in_order_.fetch_add(1, std::memory_order_relaxed);
       order_.Enter(stream, task);
     }
   }

@@ -372,20 +372,22 @@ int TaskContext::Attempt() const {
 double TaskContext::Cpus() const {
   RunContext* run = RunContext::Current();
   if (run == nullptr) return 0;
-  if (run->actor != nullptr) return Amount::FromUnits(run->actor->lease.cpus).value();
+  if (run->actor != nullptr)
+    return run->actor->lease_id() == 0 ? 0 : Amount::FromUnits(run->actor->rare->lease.cpus).value();
   return run->task->lease_id() != 0 ? Amount::FromUnits(run->task->extra()->lease.cpus).value()
                                     : run->task->cpus().value();
 }
 std::vector<AssignedGpu> TaskContext::AssignedGpus() const {
   RunContext* run = RunContext::Current();
   if (run == nullptr) return {};
-  return RankRuntime::Require().GpusOf(run->actor != nullptr ? run->actor->lease
-                                           : run->task->lease_id() != 0 ? run->task->extra()->lease : wire::Lease());
+  return RankRuntime::Require().GpusOf(
+      run->actor != nullptr ? (run->actor->rare ? run->actor->rare->lease : wire::Lease())
+                            : (run->task->lease_id() != 0 ? run->task->extra()->lease : wire::Lease()));
 }
 bool TaskContext::InTask() const { return RunContext::Current() != nullptr; }
 std::string TaskContext::ActorName() const {
   RunContext* run = RunContext::Current();
-  return run == nullptr || run->actor == nullptr ? "" : run->actor->name;
+  return run == nullptr || run->actor == nullptr ? "" : run->actor->name();
 }
 
 // ---- the job ----

@@ -90,21 +90,25 @@ void ActorPlane::TellOf(std::vector<wire::HangTask>& tasks) {
       actor = it->second;
     }
     std::lock_guard lock(actor->mutex);
-    told.actor_name = actor->name;
+    told.actor_name = actor->name();
     if (told.state != HangState::kQueued) continue;
     told.state = actor->state == ActorInstance::State::kCreating ? HangState::kNotMade : HangState::kMailbox;
-    told.running = actor->running_calls.size();
-    const auto place = std::find_if(actor->mailbox.begin(), actor->mailbox.end(),
-                                    [&](const TaskPtr& call) { return call->result() == told.id; });
-    told.ahead = static_cast<std::uint64_t>(place - actor->mailbox.begin());
+    const auto each = [](const ActorInstance::Calls& calls, auto visit) {
+      for (TaskRecord* call = calls.first(); call != nullptr; call = call->queue_next)
+        if (!visit(*call)) return;
+    };
+    each(actor->running_calls, [&](TaskRecord&) { return ++told.running != 0; });
+    each(actor->mailbox, [&](TaskRecord& call) { return call.result() != told.id && ++told.ahead != 0; });
     if (told.state == HangState::kNotMade) {
       told.behind.push_back(told.actor);
       continue;
     }
-    for (const TaskPtr& call : actor->running_calls)
-      if (told.behind.size() < kMaxBehind) told.behind.push_back(call->result());
+    each(actor->running_calls, [&](TaskRecord& call) {
+      told.behind.push_back(call.result());
+      return told.behind.size() < kMaxBehind;
+    });
     // With none that runs, the first of the queue holds the others back while it waits for its arguments.
-    if (actor->running_calls.empty() && told.ahead != 0) told.behind.push_back(actor->mailbox.front()->result());
+    if (actor->running_calls.empty() && told.ahead != 0) told.behind.push_back(actor->mailbox.first()->result());
   }
 }
 
@@ -112,14 +116,14 @@ void ActorPlane::TellHolders(std::vector<wire::HangHolder>& holders) {
   std::lock_guard lock(mutex_);
   for (const auto& [id, actor] : instances_) {
     std::lock_guard actor_lock(actor->mutex);
-    if (actor->lease.id == 0 || holders.size() >= kMaxWaits) continue;
+    if (actor->lease_id() == 0 || holders.size() >= kMaxWaits) continue;
     std::ostringstream who;
-    if (actor->name.empty())
+    if (actor->name().empty())
       who << "actor " << id;
     else
-      who << "actor '" << actor->name << "'";
+      who << "actor '" << actor->name() << "'";
     who << " on rank " << self_;
-    holders.push_back({who.str(), actor->lease.id});
+    holders.push_back({who.str(), actor->lease_id()});
   }
 }
 

@@ -55,6 +55,7 @@ class LedgerService {
  private:
   template <class Act>
   void Change(Act act) {
+    Counters::Add(counters_.scheduler_messages);
     scheduling::Ledger::Actions actions;
     {
       std::lock_guard lock(mutex_);
@@ -68,6 +69,7 @@ class LedgerService {
   }
   template <class Act>
   void Match(Act act) {
+    Counters::Add(counters_.scheduler_messages);
     std::vector<scheduling::Hint> hints;
     {
       std::lock_guard lock(mutex_);

@@ -153,6 +153,13 @@ void TaskPlane::Deliver(const TaskPtr& task) {
     ArrivedWait::Start(*this, task);
 }
 
+void TaskPlane::DeliverToActor(const TaskPtr& task) {
+  const bool ready = task->arguments().empty();
+  if (ready) task->phase.store(Phase::kQueued, std::memory_order_release);
+  actors_->ActorTaskArrived(task);
+  if (!ready) ArrivedWait::Start(*this, task);
+}
+
 void TaskPlane::On(Rank from, const wire::TaskClassNotice& notice) {
   auto& known = classes_of_[static_cast<std::size_t>(from.value)];
   if (notice.index >= known.size()) known.resize(notice.index + 1, nullptr);
@@ -206,8 +213,10 @@ void TaskPlane::OnTaskPush(Rank from, std::span<const std::byte> message) {
     supplier_.store(from.value, std::memory_order_relaxed);
     asked_for_work_.store(false, std::memory_order_release);
   }
-  if (record.kind() != TaskKind::kTask) actors_->ActorTaskArrived(task);
-  Deliver(task);
+  if (record.kind() == TaskKind::kTask)
+    Deliver(task);
+  else
+    DeliverToActor(task);
 }
 
 void TaskPlane::Arrived(const TaskPtr& task) {

@@ -35,7 +35,7 @@ class ActorTasks {
   /// says why. Maybe under the token.
   virtual void OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error) = 0;
   /// An actor's creation or call that came from another rank, or from this one; its arguments may still be on their
-  /// way.
+  /// way (then its phase is kWaiting, and ActorTaskRunnable follows).
   virtual void ActorTaskArrived(TaskPtr task) = 0;
   /// The arguments of one that had arrived are here now.
   virtual void ActorTaskRunnable(const TaskPtr& task) = 0;
@@ -97,6 +97,8 @@ class TaskPlane {
   object::ErrorPtr MakeArgumentBytes(TaskRecord& record);
   /// An owned task that is to run on this rank: brings its arguments here, then runs it.
   void Deliver(const TaskPtr& task);
+  /// The same for an actor's, which takes its place in the actor's order at once.
+  void DeliverToActor(const TaskPtr& task);
   /// Runs the thunk and returns its outcome. User code.
   static task::RunResult Execute(TaskRecord& task, RunContext& run, void* self, ObjectPlane& objects);
   /// Reports the outcome to the owner, here or elsewhere. User code.

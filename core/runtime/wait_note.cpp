@@ -78,7 +78,7 @@ wire::HangWait WaitNote::Read() const {
     if (run_->actor != nullptr) {
       wait.actor = run_->actor->id;
       std::lock_guard lock(run_->actor->mutex);
-      wait.actor_name = run_->actor->name;
+      wait.actor_name = run_->actor->name();
     } else {
       wait.lease = task.lease_id();
     }

@@ -62,8 +62,8 @@ wire::TaskClassNotice TaskClass::ToWire() const {
   notice.function = code(function);
   notice.retry_matcher = code(retry_matcher);
   notice.callable_is_code = callable.is_code;
-  notice.callable[0] = callable.is_code ? EncodeCode(reinterpret_cast<const void*>(callable.words[0])) : callable.words[0];
-  notice.callable[1] = callable.words[1];
+  notice.callable_first = callable.is_code ? EncodeCode(reinterpret_cast<const void*>(callable.words[0])) : callable.words[0];
+  notice.callable_second = callable.words[1];
   return notice;
 }
 
@@ -74,9 +74,9 @@ TaskClassKey TaskClass::FromWire(const wire::TaskClassNotice& notice) {
   key.function = address(notice.function);
   key.retry_matcher = reinterpret_cast<detail::ExceptionMatcher>(address(notice.retry_matcher));
   key.callable.is_code = notice.callable_is_code != 0;
-  key.callable.words[0] = key.callable.is_code ? reinterpret_cast<std::uint64_t>(DecodeCode(notice.callable[0]))
-                                               : notice.callable[0];
-  key.callable.words[1] = notice.callable[1];
+  key.callable.words[0] = key.callable.is_code ? reinterpret_cast<std::uint64_t>(DecodeCode(notice.callable_first))
+                                               : notice.callable_first;
+  key.callable.words[1] = notice.callable_second;
   return key;
 }
 

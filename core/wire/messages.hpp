@@ -188,10 +188,12 @@ struct TaskClassNotice {
   static constexpr Kind kKind = Kind::kTaskClassNotice;
   std::uint32_t index = 0;
   std::uint64_t thunk = 0, function = 0, retry_matcher = 0;
-  std::uint64_t callable[2] = {0, 0};
+  std::uint64_t callable_first = 0, callable_second = 0;
   std::uint8_t callable_is_code = 0;
   template <class V>
-  void Fields(V& v) { v(index); v(thunk); v(function); v(retry_matcher); v(callable); v(callable_is_code); }
+  void Fields(V& v) {
+    v(index); v(thunk); v(function); v(retry_matcher); v(callable_first); v(callable_second); v(callable_is_code);
+  }
 };
 /// The usual end of a task: its value is nothing, or few bytes of plain data that follow.
 struct TaskOk {

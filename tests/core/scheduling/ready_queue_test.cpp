@@ -8,16 +8,15 @@ namespace manta::scheduling {
 namespace {
 
 TaskPtr Queued(std::uint32_t slot, bool pinned = false) {
-  TaskPtr task(new task::TaskRecord());
-  task->result = {Rank(0), slot, 1};
-  if (pinned) task->pinned = Rank(0);
+  TaskPtr task = task::TaskRecord::MakeForeign({}, {Rank(0), slot, 1});
+  if (pinned) task->Pin(Rank(0));
   task->phase.store(task::Phase::kQueued);
   return task;
 }
 
 std::vector<std::uint32_t> Slots(const std::vector<TaskPtr>& tasks) {
   std::vector<std::uint32_t> slots;
-  for (const TaskPtr& task : tasks) slots.push_back(task->result.slot);
+  for (const TaskPtr& task : tasks) slots.push_back(task->result().slot);
   return slots;
 }
 
@@ -25,9 +24,9 @@ TEST(ReadyQueue, GivesTheRanksTasksInOrderOfSubmission) {
   ReadyQueue queue(1);
   for (std::uint32_t slot = 1; slot <= 3; ++slot) queue.Push(Queued(slot));
 
-  EXPECT_EQ(queue.Pop(0)->result.slot, 1u);
-  EXPECT_EQ(queue.Pop(0)->result.slot, 2u);
-  EXPECT_EQ(queue.Pop(0)->result.slot, 3u);
+  EXPECT_EQ(queue.Pop(0)->result().slot, 1u);
+  EXPECT_EQ(queue.Pop(0)->result().slot, 2u);
+  EXPECT_EQ(queue.Pop(0)->result().slot, 3u);
   EXPECT_FALSE(queue.Pop(0));
 }
 
@@ -37,9 +36,9 @@ TEST(ReadyQueue, GivesAnExecutorItsOwnChildrenNewestFirstAndBeforeTheRest) {
   queue.PushChild(0, Queued(2));
   queue.PushChild(0, Queued(3));
 
-  EXPECT_EQ(queue.Pop(0)->result.slot, 3u);
-  EXPECT_EQ(queue.Pop(0)->result.slot, 2u);
-  EXPECT_EQ(queue.Pop(0)->result.slot, 1u);
+  EXPECT_EQ(queue.Pop(0)->result().slot, 3u);
+  EXPECT_EQ(queue.Pop(0)->result().slot, 2u);
+  EXPECT_EQ(queue.Pop(0)->result().slot, 1u);
 }
 
 TEST(ReadyQueue, GivesAnotherExecutorTheOldestChildWhenNothingElseIsLeft) {
@@ -47,7 +46,7 @@ TEST(ReadyQueue, GivesAnotherExecutorTheOldestChildWhenNothingElseIsLeft) {
   queue.PushChild(0, Queued(1));
   queue.PushChild(0, Queued(2));
 
-  EXPECT_EQ(queue.Pop(1)->result.slot, 1u);
+  EXPECT_EQ(queue.Pop(1)->result().slot, 1u);
 }
 
 TEST(ReadyQueue, ClaimsWhatItGives) {
@@ -68,7 +67,7 @@ TEST(ReadyQueue, PassesOverRecordsThatWereClaimedOrCancelledMeanwhile) {
   claimed->Claim();
   cancelled->phase.store(task::Phase::kDone);
 
-  EXPECT_EQ(queue.Pop(0)->result.slot, 3u);
+  EXPECT_EQ(queue.Pop(0)->result().slot, 3u);
   EXPECT_TRUE(queue.empty());
 }
 
@@ -80,16 +79,16 @@ TEST(ReadyQueue, GivesOtherRanksTheOldestThatAreNotPinned) {
 
   EXPECT_EQ(Slots(queue.TakeForOthers(2)), (std::vector<std::uint32_t>{2, 3}));
   EXPECT_EQ(Slots(queue.TakeForOthers(9)), (std::vector<std::uint32_t>{4, 5}));
-  EXPECT_EQ(queue.Pop(0)->result.slot, 1u);
+  EXPECT_EQ(queue.Pop(0)->result().slot, 1u);
 }
 
 TEST(ReadyQueue, KeepsTheOrderOfPinnedAndOtherTasks) {
   ReadyQueue queue(1);
   for (std::uint32_t slot = 1; slot <= 9; ++slot) queue.Push(Queued(slot, slot % 3 == 0));
 
-  EXPECT_EQ(queue.Pop(0)->result.slot, 1u);
+  EXPECT_EQ(queue.Pop(0)->result().slot, 1u);
   EXPECT_EQ(Slots(queue.TakeForOthers(3)), (std::vector<std::uint32_t>{2, 4, 5}));
-  for (std::uint32_t slot : {3u, 6u, 7u, 8u, 9u}) EXPECT_EQ(queue.Pop(0)->result.slot, slot);
+  for (std::uint32_t slot : {3u, 6u, 7u, 8u, 9u}) EXPECT_EQ(queue.Pop(0)->result().slot, slot);
   EXPECT_FALSE(queue.Pop(0));
 }
 
@@ -98,8 +97,8 @@ TEST(ReadyQueue, KeepsPinnedChildrenFromOtherRanks) {
   for (std::uint32_t slot = 1; slot <= 4; ++slot) queue.PushChild(0, Queued(slot, slot <= 2));
 
   EXPECT_EQ(Slots(queue.TakeForOthers(2)), (std::vector<std::uint32_t>{3, 4}));
-  EXPECT_EQ(queue.Pop(0)->result.slot, 1u);
-  EXPECT_EQ(queue.Pop(0)->result.slot, 2u);
+  EXPECT_EQ(queue.Pop(0)->result().slot, 1u);
+  EXPECT_EQ(queue.Pop(0)->result().slot, 2u);
   EXPECT_TRUE(queue.empty());
 }
 
@@ -113,12 +112,12 @@ TEST(ReadyQueue, ATaskThatIsQueuedAgainTooEarlyKeepsItsPlace) {
   queue.Push(retried);
 
   EXPECT_EQ(queue.size(), 2u);
-  EXPECT_EQ(queue.Pop(0)->result.slot, 1u);
-  EXPECT_EQ(queue.Pop(0)->result.slot, 2u);
+  EXPECT_EQ(queue.Pop(0)->result().slot, 1u);
+  EXPECT_EQ(queue.Pop(0)->result().slot, 2u);
   EXPECT_FALSE(queue.Pop(0));
   retried->phase.store(task::Phase::kQueued);
   queue.Push(retried);
-  EXPECT_EQ(queue.Pop(0)->result.slot, 1u) << "once it was taken it may be queued again";
+  EXPECT_EQ(queue.Pop(0)->result().slot, 1u) << "once it was taken it may be queued again";
 }
 
 TEST(ReadyQueue, GivesManyChildrenFromBothEnds) {
@@ -126,8 +125,8 @@ TEST(ReadyQueue, GivesManyChildrenFromBothEnds) {
   for (std::uint32_t slot = 1; slot <= 1000; ++slot) queue.PushChild(0, Queued(slot));
 
   for (std::uint32_t step = 0; step < 500; ++step) {
-    EXPECT_EQ(queue.Pop(0)->result.slot, 1000 - step);
-    EXPECT_EQ(queue.Pop(1)->result.slot, 1 + step);
+    EXPECT_EQ(queue.Pop(0)->result().slot, 1000 - step);
+    EXPECT_EQ(queue.Pop(1)->result().slot, 1 + step);
   }
   EXPECT_TRUE(queue.empty());
 }

@@ -64,13 +64,8 @@ TEST(Bag, OfNestedTasksRunsEachOnce) {
   EXPECT_TRUE(ids == expected) << ids.size() << " ids came back, " << kLeaves << " were sent";
 }
 
-/// A name that the library may not have yet.
-template <class Snapshot>
-std::int64_t SchedulerMessages(const Snapshot& stats) {
-  if constexpr (requires { stats.scheduler_messages; })
-    return static_cast<std::int64_t>(stats.scheduler_messages);
-  else
-    return -1;
+std::int64_t SchedulerMessages(const manta::StatsSnapshot& stats) {
+  return static_cast<std::int64_t>(stats.scheduler_messages);
 }
 
 TEST(Bag, OfEqualTasksIsNotScheduledByRankZero) {
