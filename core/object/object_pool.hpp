@@ -30,6 +30,13 @@ class ObjectPool {
                    std::size_t size);
   /// The record of an object of this rank, with a hold; empty when the slot is used by another or by none.
   Handle FindOwned(const ObjectId& id);
+  /// ObjectState::CompleteIf of an object of this rank, if it is there: `fill(object)`.
+  template <class Fill>
+  bool CompleteOwned(const ObjectId& id, Fill fill) {
+    ObjectState* object = At(id.slot);
+    return object != nullptr &&
+           object->CompleteIf([&] { return object->owned() && object->id == id && fill(*object); });
+  }
   /// The record of another rank's object, with a hold; made if it is not there.
   Handle FindOrMakeBorrowed(const ObjectId& id, std::uint32_t session, bool is_actor = false);
   Handle FindBorrowed(const ObjectId& id);

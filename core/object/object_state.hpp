@@ -201,6 +201,22 @@ struct alignas(64) ObjectState : detail::CountedRecord {
     if (first != nullptr) Tell(first);
     return true;
   }
+  /// The same, ready, in one step for who has no hold: `fill` also says, under the lock, whether it is to be. The caller
+  /// sees to it that somebody holds the object until this returns.
+  template <class Fill>
+  bool CompleteIf(Fill fill) {
+    ObjectWaiter* first = nullptr;
+    {
+      std::lock_guard lock(Lock());
+      if (!in_use() || done()) return false;
+      first = words_.pending.waiters;
+      if (!fill()) return false;
+      if (!inside()) words_.pending.waiters = nullptr;
+      status.store(Status::kReady, std::memory_order_release);
+    }
+    if (first != nullptr) Tell(first);
+    return true;
+  }
 
  private:
   friend class ObjectPool;

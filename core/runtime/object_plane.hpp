@@ -136,6 +136,10 @@ class ObjectPlane {
       if (ObjectState& object = *object::StateOf(held); object.owned() && !object.done()) visit(object);
   }
   Handle FindOwned(const ObjectId& id) { return pool_.FindOwned(id); }
+  template <class Fill>
+  bool CompleteOwned(const ObjectId& id, Fill fill) {
+    return pool_.CompleteOwned(id, fill);
+  }
   Rank self() const { return options_.self; }
 
   // ---- messages ----

@@ -51,7 +51,8 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
   options.housekeeping = [this] { Housekeeping(); };
   options.on_tick = [this] {
     const bool lanes = lanes_->Tick();
-    return executors_->Tick() || lanes;
+    const bool backlog = tasks_->Tick();
+    return executors_->Tick() || lanes || backlog;
   };
   progress_ = std::make_unique<worker::Progress>(options, transports, *this);
 

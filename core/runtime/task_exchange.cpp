@@ -239,7 +239,31 @@ void TaskPlane::OnTaskOk(Rank from, std::span<const std::byte> message) {
   wire::TaskOk done;
   wire::Reader reader(message);
   reader.Raw(&done, sizeof(done));
-  const Handle held = parts_.objects.FindOwned({options_.self, done.slot, done.generation});
+  const ObjectId id{options_.self, done.slot, done.generation};
+  TaskPtr ended;
+  const bool completed = parts_.objects.CompleteOwned(id, [&](ObjectState& object) {
+    auto* record = static_cast<TaskRecord*>(object.producer());
+    // What is out of the ordinary goes the long way.
+    if (record == nullptr || record->attempt != done.attempt || record->kind() == TaskKind::kActorCreation ||
+        record->cancelled.load(std::memory_order_acquire))
+      return false;
+    ended = TaskPtr::Adopt(static_cast<TaskRecord*>(object.TakeProducer()));
+    record->phase.store(Phase::kDone, std::memory_order_release);
+    if (done.format != 0) {
+      object.SetType(done.type_hash, static_cast<detail::Format>(done.format));
+      object.SetBytes(message.data() + sizeof(done), done.size);
+    }
+    return true;
+  });
+  if (completed) {
+    const bool credit = NeedsCredit(*ended) && done.started_before == 0;
+    CountDone(*ended);
+    LetGoOfCall(*ended);
+    ended->ResetResult();
+    if (credit) SendWaiting(from, 1);
+    return;
+  }
+  const Handle held = parts_.objects.FindOwned(id);
   const TaskPtr task = held ? ProducerOf(*object::StateOf(held)) : TaskPtr();
   if (!task || task->attempt != done.attempt) return;  // a late message
   const bool credit = NeedsCredit(*task) && done.started_before == 0;

@@ -121,8 +121,8 @@ TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSp
     extra->name = options.name;
     extra->arguments = std::move(call.arguments);
     extra->carried = std::move(call.carried);
+    if (!zero_cpu && (!one_cpu || kind == TaskKind::kActorCreation)) SetShape(record, options);
     if (!one_cpu && !zero_cpu) {
-      SetShape(record, options);
       std::optional<Rank> rank;
       if (options.rank) rank = Rank(*options.rank);
       if (const auto why = WhyInfeasible(extra->shape, rank)) throw InfeasibleError(*why);
@@ -138,7 +138,7 @@ TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSp
     back_pressure_.AddUnended(record.memory_bytes());
   }
   // Results are taken in now and then, so that a long row of submissions neither fills the rings nor idles the others.
-  if (options_.ranks > 1 && submitter.submitted % kSubmitsPerPoll == 0) parts_.progress.PollIfDue();
+  if (options_.ranks > 1 && submitter.submitted % kSubmitsPerPoll == 0) parts_.progress.PollInPassing();
   return task;
 }
 
@@ -275,9 +275,24 @@ void TaskPlane::Enqueue(TaskPtr task) {
   else
     parts_.queue.Push(std::move(task));
   // Where none of ours is free for it, another rank's may be.
-  if (!parts_.executors.WakeOne() && stealable && options_.ranks > 1 &&
-      !said_backlog_.load(std::memory_order_relaxed) && !said_backlog_.exchange(true, std::memory_order_acq_rel))
-    parts_.router.Send(Rank(0), wire::Backlog{1});
+  if (parts_.executors.WakeOne() || !stealable || options_.ranks == 1 || said_backlog_.load(std::memory_order_relaxed))
+    return;
+  // Rank 0 hears of a backlog when it is long, or has been there for a tick of the service thread: one that comes and
+  // goes with each short task would cost it a message a task.
+  if (parts_.queue.movable() >= kLongBacklog)
+    SayBacklog();
+  else
+    parts_.progress.EnsureWatch();
+}
+
+void TaskPlane::SayBacklog() {
+  if (!said_backlog_.exchange(true, std::memory_order_seq_cst)) parts_.router.Send(Rank(0), wire::Backlog{1});
+}
+
+bool TaskPlane::Tick() {
+  if (options_.ranks == 1 || said_backlog_.load(std::memory_order_relaxed) || !parts_.queue.AnyMovable()) return false;
+  SayBacklog();
+  return false;
 }
 
 // ---- the end of a task, at its owner ----
@@ -455,8 +470,7 @@ void TaskPlane::TakeBacklogBack() {
     return;
   parts_.router.Send(Rank(0), wire::Backlog{0});
   // What was pushed since the look found the flag still set and said nothing.
-  if (parts_.queue.AnyMovable() && !said_backlog_.exchange(true, std::memory_order_seq_cst))
-    parts_.router.Send(Rank(0), wire::Backlog{1});
+  if (parts_.queue.AnyMovable()) SayBacklog();
 }
 
 }  // namespace manta::runtime

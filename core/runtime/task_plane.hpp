@@ -118,6 +118,8 @@ class TaskPlane {
   void BorrowWasConfirmed();
   void ReturnLease(const wire::Lease& lease);
   void Housekeeping();
+  /// From the service thread, at each of its ticks. Returns whether it must tick on.
+  bool Tick();
   /// Asks the ledger for what an actor or task wants; `then` gets the granted lease under the token.
   void AskForLease(const TaskPtr& task);
   std::optional<std::string> WhyInfeasible(const wire::Shape& shape, std::optional<Rank> rank) const;
@@ -179,6 +181,7 @@ class TaskPlane {
   static void LetGoOfCall(TaskRecord& record);
   bool CedeWhatIsOwed();
   bool ForgetLeaseRequest(const TaskPtr& task);
+  void SayBacklog();
   void TakeBacklogBack();
   void AskForWork();
   std::uint32_t Want() const;
@@ -189,6 +192,7 @@ class TaskPlane {
   std::function<void(const wire::Lease&)> before_leased_run_;
   static constexpr std::size_t kStackForInPlace = worker::StackPool::kTaskStackBytes;
   static constexpr std::uint64_t kSubmitsPerPoll = 32;
+  static constexpr std::size_t kLongBacklog = 64;
   static constexpr std::size_t kPlainInTaskOk = 24;  // with the head a cell of a ring
 
   std::atomic<std::uint64_t> submitted_{0};  // by this rank; for Drain and shutdown

@@ -67,7 +67,7 @@ class ReadyQueue {
     std::vector<TaskPtr> taken;
     {
       std::lock_guard lock(lock_);
-      count = std::min(count, (movable_.load(std::memory_order_relaxed) + 1) / 2);
+      count = std::min(count, (size_.load(std::memory_order_relaxed) + 1) / 2);
       while (taken.size() < count && !shared_.empty()) taken.push_back(Taken(TakeOldestShared()));
       for (Children& one : children_) {
         if (all_children_ == 0) break;
@@ -89,7 +89,8 @@ class ReadyQueue {
   std::size_t size() const { return size_.load(std::memory_order_acquire); }
   bool empty() const { return size() == 0; }
   /// Whether there are tasks that other ranks may run.
-  bool AnyMovable() const { return movable_.load(std::memory_order_acquire) != 0; }
+  bool AnyMovable() const { return movable() != 0; }
+  std::size_t movable() const { return movable_.load(std::memory_order_acquire); }
 
  private:
   /// What the last record of a list points to, so that null means "in no queue". Never followed.

@@ -138,9 +138,11 @@ bool Progress::SleepHeld(Role role, Sleeper& me, std::uint32_t seen, std::int64_
     leave_door();  // with the token, so nobody can have taken it
     return true;
   }
+  if (role == Role::kService) service_at_door_.store(true, std::memory_order_relaxed);
   ReleaseToken();
   if (door) {
     me.SleepAtDoor(seen, block_, bell, limit);
+    if (role == Role::kService) service_at_door_.store(false, std::memory_order_relaxed);
     if (!leave_door()) {
       *demoted = true;
       return false;
@@ -163,6 +165,24 @@ bool Progress::SleepHeld(Role role, Sleeper& me, std::uint32_t seen, std::int64_
   }
   SayPolled();
   return true;
+}
+
+void Progress::PollInPassing() {
+  bool due = false;
+  for (const Transport* transport : transports_) due = due || transport->MayHaveIncoming() || !transport->Flushed();
+  const bool armed = block_.duty.load(std::memory_order_relaxed) == node::Duty::kArmed;
+  if ((!due && !armed) || !TryTakeToken(Token::kBrief)) return;
+  if (due) PollHeld();
+  if (block_.duty.load(std::memory_order_relaxed) == node::Duty::kArmed) {
+    // Who sleeps at the door is no longer rung. An executor may go on to sleep there, for its limit at most; the service
+    // thread must not, since it is the one that looks when we do not come back.
+    node::Disarm(block_, node::Duty::kBusy);
+    Sleeper* service = service_sleeper_.load(std::memory_order_acquire);
+    if (service != nullptr && service_at_door_.load(std::memory_order_relaxed) && service->Wake()) CountWakeup();
+  }
+  ReleaseToken();
+  node::FullFence();  // as at the end of Wait
+  EnsureWatch();
 }
 
 void Progress::WakeService() {

@@ -127,6 +127,10 @@ class Progress {
         return;
       }
   }
+  /// The same for a thread that goes on with work of its own and will poll again soon, such as one that submits a row of
+  /// tasks: messages need not ring an executor that sleeps at the door meanwhile. The service thread looks when it
+  /// does not come back within a tick.
+  void PollInPassing();
   /// Whether the calling thread holds the token (and so may not run user code).
   bool HeldByThisThread() const { return holder_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
 
@@ -215,6 +219,9 @@ class Progress {
   std::thread service_;
   std::atomic<Sleeper*> service_sleeper_{nullptr};
   std::atomic<bool> watching_{false};
+  // Set by the service thread with the token, before it sleeps at the door; relaxed, for the token orders it. Cleared
+  // when it wakes: who reads a stale "true" wakes it once too often.
+  std::atomic<bool> service_at_door_{false};
   std::atomic<bool> stop_{false};
 };
 

@@ -34,7 +34,7 @@ TEST(TaskRecord, KeepsBytesOfAnySize) {
 }
 
 TEST(TaskRecord, HoldsItsResultUntilTheEnd) {
-  object::ObjectPool pool;
+  auto& pool = *new object::ObjectPool();  // as in the runtime: records and threads' caches outlive everything
   object::Handle result = pool.MakeOwned(Rank(0), 1);
   object::ObjectState& object = *object::StateOf(result);
   const ObjectId id = object.id;
@@ -59,7 +59,7 @@ TEST(TaskRecord, IsClaimedOnce) {
 }
 
 TEST(TaskRecord, SaysWhereItIsPinned) {
-  object::ObjectPool pool;
+  auto& pool = *new object::ObjectPool();  // as in the runtime: records and threads' caches outlive everything
   const TaskPtr ours = TaskRecord::MakeOwned({}, pool.MakeOwned(Rank(0), 1));
   const TaskPtr theirs = TaskRecord::MakeForeign({}, {Rank(1), 2, 3});
   EXPECT_FALSE(ours->is_pinned());
