@@ -70,7 +70,6 @@ std::int64_t SchedulerMessages(const manta::StatsSnapshot& stats) {
 
 TEST(Bag, OfEqualTasksIsNotScheduledByRankZero) {
   constexpr int kTasks = 80'000;
-  const int ranks = manta::NumRanks();
   const std::uint64_t run_before = LeavesRunByAllRanks();
   const auto before = manta::Stats();
 
