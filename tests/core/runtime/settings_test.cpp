@@ -68,6 +68,8 @@ TEST(Settings, ReadEverySettingFromAFlag) {
                                 "--manta-hang-abort",
                                 "--manta-events",
                                 "--manta-cancel-grace-seconds=0.25",
+                                "--manta-credits=7",
+                                "--manta-queue-bytes=16M",
                                 "--manta-fake-nodes=2",
                                 "--manta-log-level=debug",
                                 "--manta-tag-output",
@@ -94,6 +96,8 @@ TEST(Settings, ReadEverySettingFromAFlag) {
   expected.hang_abort = true;
   expected.events = true;
   expected.cancel_grace_seconds = 0.25;
+  expected.credits = 7;
+  expected.queue_bytes = std::uint64_t{16} << 20;
   expected.fake_nodes = 2;
   expected.log_level = base::LogLevel::kDebug;
   expected.tag_output = true;
@@ -122,6 +126,8 @@ TEST(Settings, ReadEverySettingFromItsVariableAsFromItsFlag) {
                                                                    {"hang-abort", "on"},
                                                                    {"events", "on"},
                                                                    {"cancel-grace-seconds", "1"},
+                                                                   {"credits", "2"},
+                                                                   {"queue-bytes", "1000"},
                                                                    {"fake-nodes", "3"},
                                                                    {"log-level", "info"},
                                                                    {"tag-output", "yes"},
