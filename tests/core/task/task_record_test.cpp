@@ -10,6 +10,12 @@
 namespace manta::task {
 namespace {
 
+/// As in the runtime: never destroyed, since threads keep free records of it until they end.
+object::ObjectPool& Pool() {
+  static auto* pool = new object::ObjectPool();
+  return *pool;
+}
+
 TEST(TaskRecord, TakesFiftySixBytesAndItsArguments) {
   const TaskPtr empty = TaskRecord::MakeForeign({}, {Rank(1), 2, 3});
   const TaskPtr larger = TaskRecord::MakeForeign({.bytes = 24}, {Rank(1), 2, 3});
@@ -34,8 +40,7 @@ TEST(TaskRecord, KeepsBytesOfAnySize) {
 }
 
 TEST(TaskRecord, HoldsItsResultUntilTheEnd) {
-  auto& pool = *new object::ObjectPool();  // as in the runtime: records and threads' caches outlive everything
-  object::Handle result = pool.MakeOwned(Rank(0), 1);
+  object::Handle result = Pool().MakeOwned(Rank(0), 1);
   object::ObjectState& object = *object::StateOf(result);
   const ObjectId id = object.id;
 
@@ -59,8 +64,7 @@ TEST(TaskRecord, IsClaimedOnce) {
 }
 
 TEST(TaskRecord, SaysWhereItIsPinned) {
-  auto& pool = *new object::ObjectPool();  // as in the runtime: records and threads' caches outlive everything
-  const TaskPtr ours = TaskRecord::MakeOwned({}, pool.MakeOwned(Rank(0), 1));
+  const TaskPtr ours = TaskRecord::MakeOwned({}, Pool().MakeOwned(Rank(0), 1));
   const TaskPtr theirs = TaskRecord::MakeForeign({}, {Rank(1), 2, 3});
   EXPECT_FALSE(ours->is_pinned());
 
