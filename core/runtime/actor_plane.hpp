@@ -15,6 +15,7 @@
 #include "core/actor/name_table.hpp"
 #include "core/runtime/queries.hpp"
 #include "core/runtime/task_plane.hpp"
+#include "core/wire/hang_messages.hpp"
 
 namespace manta::runtime {
 

@@ -12,6 +12,7 @@
 #include <deque>
 #include <mutex>
 
+#include "core/runtime/wait_note.hpp"
 #include "core/runtime/wait_point.hpp"
 
 namespace manta::runtime {
@@ -36,6 +37,7 @@ class BackPressure {
         any_waiting_.store(true, std::memory_order_seq_cst);  // before the look; Subtract does the reverse
       }
       if (!IsFull(in_task)) Wake();
+      const WaitNote note("room for tasks (queue-bytes)");
       waiting.point.Wait(-1);
     }
   }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/ids.hpp"
-#include "core/wire/messages.hpp"
+#include "core/wire/hang_messages.hpp"
 
 namespace manta::runtime {
 

@@ -17,6 +17,7 @@
 #include "core/runtime/self_transport.hpp"
 #include "core/runtime/task_plane.hpp"
 #include "core/runtime/threads.hpp"
+#include "core/wire/hang_messages.hpp"
 
 namespace manta::runtime {
 

@@ -1,14 +1,11 @@
-// Tasks between ranks: pushed, handed back, asked for, and the leases they need.
+// Tasks between ranks: sent, arrived, ended.
 #include <algorithm>
 #include <cstring>
 
 #include "core/base/check.hpp"
 #include "core/base/event_ring.hpp"
-#include "core/base/log.hpp"
-#include "core/runtime/task_waits.hpp"
 #include "core/runtime/task_plane.hpp"
 #include "core/runtime/wait_note.hpp"
-#include "core/task/code_address.hpp"
 
 namespace manta::runtime {
 
@@ -190,7 +187,9 @@ void TaskPlane::OnTaskPush(Rank from, std::span<const std::byte> message) {
   record.one_cpu = (head.flags & Head::kOneCpu) != 0;
   record.zero_cpu = (head.flags & Head::kZeroCpu) != 0;
   if ((head.flags & Head::kPinned) != 0) record.Pin(options_.self);
-  record.SetClass(*classes_of_[static_cast<std::size_t>(from.value)][head.task_class]);
+  const auto& known = classes_of_[static_cast<std::size_t>(from.value)];
+  MANTA_ASSERT(head.task_class < known.size() && known[head.task_class] != nullptr);  // told on the same way, before
+  record.SetClass(*known[head.task_class]);
   record.seed = head.seed;
   record.attempt = head.attempt;
   if (record.kind() == TaskKind::kActorCall) record.actor().actor_id = actor;
@@ -291,198 +290,5 @@ void TaskPlane::On(Rank from, const wire::TaskDone& done) {
 }
 
 void TaskPlane::On(Rank from, const wire::TaskStarted& message) { SendWaiting(from, message.count); }
-
-void TaskPlane::On(Rank from, const wire::TaskCancel& message) {
-  if (message.result.owner == options_.self) {  // a borrower of the result cancels
-    if (const Handle held = parts_.objects.FindOwned(message.result))
-      if (const TaskPtr task = ProducerOf(*object::StateOf(held))) CancelOwned(task, held);
-    return;
-  }
-  const TaskPtr task = foreign_.Find(message.result);
-  if (!task) return;
-  task->cancelled.store(true, std::memory_order_release);
-  Phase expected = Phase::kQueued;
-  if (task->kind() != TaskKind::kTask ||
-      !task->phase.compare_exchange_strong(expected, Phase::kDone, std::memory_order_acq_rel)) {
-    TaskWait::Wake(*task);
-    CancelChildren(task->where.load(std::memory_order_relaxed));
-    return;
-  }
-  foreign_.Remove(*task, message.result);
-  if (task->lease_id() != 0) ReturnLease(task->extra()->lease);
-  wire::TaskDone done;
-  done.result = message.result;
-  done.outcome = wire::Outcome::kCancelled;
-  done.attempt = task->attempt;
-  done.error = object::ToWire(*object::MakeError(object::ErrorKind::kCancelled, "the task was cancelled"));
-  parts_.router.Send(from, done);
-}
-
-// ---- idle ranks ask for work ----
-std::uint32_t TaskPlane::Want() const {
-  // Enough for 200 µs: the time in which an answer surely comes, and little to lose where one of them turns out to be
-  // long.
-  const auto executors = static_cast<std::uint32_t>(parts_.executors.size());
-  const std::int64_t mean = mean_run_ns_.load(std::memory_order_relaxed);
-  if (mean <= 0) return executors;
-  const std::int64_t ahead = 200'000 * static_cast<std::int64_t>(executors) / std::max<std::int64_t>(mean, 1);
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(ahead, executors, 256));
-}
-
-void TaskPlane::AskForWork() {
-  if (options_.ranks == 1 || asked_for_work_.load(std::memory_order_seq_cst) ||
-      asked_for_work_.exchange(true, std::memory_order_acq_rel))
-    return;
-  const int supplier = supplier_.load(std::memory_order_relaxed);
-  if (supplier >= 0)
-    parts_.router.Send(Rank(supplier), wire::WorkRequest{Want()});
-  else
-    parts_.router.Send(Rank(0), wire::Hungry{});
-}
-
-void TaskPlane::ExecutorIsIdle() {
-  if (parts_.queue.empty()) AskForWork();
-}
-
-void TaskPlane::On(Rank from, const wire::WorkRequest& message) {
-  std::vector<TaskPtr> tasks = parts_.queue.TakeForOthers(message.want);
-  std::unordered_map<Rank, wire::HandBack> others;
-  for (TaskPtr& task : tasks) {
-    if (task->owned()) {
-      SendTo(std::move(task), from);
-    } else {
-      // Only its owner sends a task on: it must know where it is.
-      const ObjectId id = task->result();
-      foreign_.Remove(*task, id);
-      others[id.owner].results.push_back(id);
-      others[id.owner].for_rank = from;
-    }
-  }
-  for (auto& [owner, message_back] : others) parts_.router.Send(owner, message_back);
-  if (tasks.empty()) {
-    TakeBacklogBack();
-    parts_.router.Send(from, wire::NoWork{});
-  }
-}
-
-void TaskPlane::On(Rank from, const wire::NoWork&) {
-  if (supplier_.load(std::memory_order_relaxed) == from.value) supplier_.store(-1, std::memory_order_relaxed);
-  asked_for_work_.store(false, std::memory_order_release);
-  if (parts_.executors.AnyIdle() && parts_.queue.empty()) AskForWork();
-}
-
-void TaskPlane::On(Rank, const wire::HandBack& message) {
-  for (const ObjectId& id : message.results) {
-    const Handle held = parts_.objects.FindOwned(id);
-    TaskPtr task = held ? ProducerOf(*object::StateOf(held)) : TaskPtr();
-    if (!task) continue;
-    if (message.for_rank == options_.self) {
-      asked_for_work_.store(false, std::memory_order_release);
-      Enqueue(std::move(task));
-    } else {
-      SendTo(std::move(task), message.for_rank);
-    }
-  }
-}
-
-void TaskPlane::On(Rank, const wire::WorkHint& message) {
-  // The question is over before the look: an executor that becomes idle after it asks anew.
-  asked_for_work_.store(false, std::memory_order_seq_cst);
-  if (!parts_.executors.AnyIdle() || !parts_.queue.empty()) return;
-  if (!asked_for_work_.exchange(true, std::memory_order_acq_rel))
-    parts_.router.Send(message.supplier, wire::WorkRequest{Want()});
-}
-
-// ---- leases ----
-void TaskPlane::AskForLease(const TaskPtr& task) {
-  wire::LeaseRequest request;
-  request.shape = task->extra()->shape;
-  if (task->is_pinned()) request.rank = task->pinned();
-  {
-    std::lock_guard lock(lease_mutex_);
-    request.request = next_request_++;
-    lease_waiting_[request.request] = task;
-  }
-  parts_.router.Send(Rank(0), request);
-}
-
-bool TaskPlane::ForgetLeaseRequest(const TaskPtr& task) {
-  std::lock_guard lock(lease_mutex_);
-  for (auto it = lease_waiting_.begin(); it != lease_waiting_.end(); ++it)
-    if (it->second == task) {
-      lease_waiting_.erase(it);  // the lease goes back when it is granted to nobody
-      return true;
-    }
-  return false;
-}
-
-void TaskPlane::On(Rank, const wire::LeaseGrant& grant) {
-  TaskPtr task;
-  {
-    std::lock_guard lock(lease_mutex_);
-    auto it = lease_waiting_.find(grant.request);
-    if (it != lease_waiting_.end()) {
-      task = std::move(it->second);
-      lease_waiting_.erase(it);
-    }
-  }
-  if (!task || task->cancelled.load(std::memory_order_acquire)) {
-    ReturnLease(grant.lease);
-    if (task)
-      FailTask(task, object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(*task) + "' was cancelled"));
-    return;
-  }
-  task->extra()->lease = grant.lease;
-  if (task->kind() == TaskKind::kActorCreation) {
-    actors_->OwnedActorTaskReady(task, nullptr);
-  } else if (grant.lease.rank == options_.self) {
-    Deliver(task);
-  } else {
-    SendTo(task, grant.lease.rank);
-  }
-}
-
-void TaskPlane::ReturnLease(const wire::Lease& lease) {
-  if (lease.id != 0) parts_.router.Send(Rank(0), wire::LeaseReturn{lease.id});
-}
-
-void TaskPlane::On(Rank, const wire::CedeSlots& message) {
-  owed_cpus_.fetch_add(message.cpus, std::memory_order_relaxed);
-  // The ledger wants to hear at once, also that nothing is free now.
-  if (!CedeWhatIsOwed()) parts_.router.Send(Rank(0), wire::SlotsCeded{0});
-}
-
-bool TaskPlane::CedeWhatIsOwed() {
-  bool ceded_any = false;
-  for (;;) {
-    std::int64_t owed = owed_cpus_.load(std::memory_order_relaxed);
-    if (owed <= 0) return ceded_any;
-    const Amount ceded = parts_.slots.CedeWhole(Amount::FromUnits(owed));
-    if (ceded.IsZero()) return ceded_any;
-    // Two threads may both have taken for the same debt: what is too much goes back.
-    owed = owed_cpus_.fetch_sub(ceded.units(), std::memory_order_relaxed);
-    const std::int64_t due = std::clamp<std::int64_t>(owed, 0, ceded.units());
-    if (due < ceded.units()) {
-      owed_cpus_.fetch_add(ceded.units() - due, std::memory_order_relaxed);
-      parts_.slots.GiveBack(Amount::FromUnits(ceded.units() - due));
-    }
-    if (due > 0) {
-      own_slots_.fetch_sub(due, std::memory_order_relaxed);
-      parts_.router.Send(Rank(0), wire::SlotsCeded{due});
-      ceded_any = true;
-    }
-  }
-}
-
-void TaskPlane::SlotWasReturned() {
-  if (owed_cpus_.load(std::memory_order_relaxed) > 0) CedeWhatIsOwed();
-  if (!parts_.queue.empty()) parts_.executors.WakeOne();
-}
-
-void TaskPlane::On(Rank, const wire::SlotsReturned& message) {
-  own_slots_.fetch_add(message.cpus, std::memory_order_relaxed);
-  parts_.slots.GiveBack(Amount::FromUnits(message.cpus));
-  SlotWasReturned();
-}
 
 }  // namespace manta::runtime

@@ -1,4 +1,5 @@
-// Submitting and placing tasks, and their ends at the owner. Running: task_run.cpp; between ranks: task_exchange.cpp.
+// Submitting and placing tasks, and their ends at the owner. Running: task_run.cpp; between ranks: task_exchange.cpp;
+// cancelling: task_cancel.cpp; idle ranks: task_sharing.cpp; leases: task_leases.cpp.
 #include "core/runtime/task_plane.hpp"
 
 #include <algorithm>
@@ -8,7 +9,6 @@
 #include "core/base/check.hpp"
 #include "core/base/event_ring.hpp"
 #include "core/base/log.hpp"
-#include "core/runtime/task_waits.hpp"
 #include "core/task/code_address.hpp"
 
 namespace manta::runtime {
@@ -285,16 +285,6 @@ void TaskPlane::Enqueue(TaskPtr task) {
     parts_.progress.EnsureWatch();
 }
 
-void TaskPlane::SayBacklog() {
-  if (!said_backlog_.exchange(true, std::memory_order_seq_cst)) parts_.router.Send(Rank(0), wire::Backlog{1});
-}
-
-bool TaskPlane::Tick() {
-  if (options_.ranks == 1 || said_backlog_.load(std::memory_order_relaxed) || !parts_.queue.AnyMovable()) return false;
-  SayBacklog();
-  return false;
-}
-
 // ---- the end of a task, at its owner ----
 void TaskPlane::FailTask(const TaskPtr& task, object::ErrorPtr error) {
   const wire::Outcome outcome =
@@ -395,82 +385,9 @@ TaskPtr TaskPlane::Replace(const TaskPtr& task) {
   return again;
 }
 
-// ---- cancelling ----
 TaskPtr TaskPlane::ProducerOf(ObjectState& object) {
   std::lock_guard lock(object.Lock());
   return TaskPtr(static_cast<TaskRecord*>(object.producer()));
-}
-
-void TaskPlane::Cancel(const Handle& result) {
-  ObjectState& object = *object::StateOf(result);
-  if (!object.owned()) {
-    if (!object.done()) {
-      parts_.objects.Fail(object, object::MakeError(object::ErrorKind::kCancelled, "the task was cancelled"));
-      parts_.router.Send(object.id.owner, wire::TaskCancel{object.id});
-    }
-    return;
-  }
-  if (const TaskPtr task = ProducerOf(object)) CancelOwned(task, result);
-}
-
-void TaskPlane::CancelOwned(const TaskPtr& task, const Handle& result) {
-  TaskRecord& record = *task;
-  if (record.cancelled.exchange(true, std::memory_order_acq_rel)) return;
-  const object::ErrorPtr error =
-      object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(record) + "' was cancelled");
-  Phase expected = Phase::kQueued;
-  if (record.phase.compare_exchange_strong(expected, Phase::kDone, std::memory_order_acq_rel)) {
-    FailTask(task, error);
-    return;
-  }
-  if (expected == Phase::kWaiting && ForgetLeaseRequest(task)) {
-    FailTask(task, error);
-    return;
-  }
-  const std::uint32_t where = record.where.load(std::memory_order_relaxed);
-  TaskWait::Wake(record);
-  // It runs, waits, or is elsewhere: who waits for it hears at once, its own end comes later.
-  const ObjectId id = object::StateOf(result)->id;
-  parts_.objects.Fail(*object::StateOf(result), error);
-  if (expected == Phase::kOut) parts_.router.Send(Rank(static_cast<std::int32_t>(where)), wire::TaskCancel{id});
-  if (expected == Phase::kRunning) CancelChildren(where);
-}
-
-void TaskPlane::CancelChildren(std::uint32_t run_id) {
-  if (run_id == 0) return;
-  // Rare, so no list is kept on the path of each task: the records of this rank are looked through.
-  parts_.objects.ForEachPending([&](ObjectState& object) {
-    if (const TaskPtr child = ProducerOf(object); child && child->parent == run_id)
-      CancelOwned(child, object::Hold(object));
-  });
-}
-
-std::uint64_t TaskPlane::DropQueued() {
-  back_pressure_.Open();
-  // Counted before any is cancelled: what waits for a cancelled one fails with it.
-  std::vector<std::pair<TaskPtr, Handle>> tasks;
-  parts_.objects.ForEachPending([&](ObjectState& object) {
-    if (TaskPtr task = ProducerOf(object)) tasks.emplace_back(std::move(task), object::Hold(object));
-  });
-  std::uint64_t dropped = 0;
-  for (const auto& [task, result] : tasks) {
-    const Phase phase = task->phase.load(std::memory_order_acquire);
-    if (phase == Phase::kWaiting || phase == Phase::kQueued) ++dropped;
-  }
-  for (const auto& [task, result] : tasks) CancelOwned(task, result);
-  return dropped;
-}
-
-void TaskPlane::Housekeeping() {
-  if (!parts_.queue.AnyMovable()) TakeBacklogBack();
-}
-
-void TaskPlane::TakeBacklogBack() {
-  if (!said_backlog_.load(std::memory_order_relaxed) || !said_backlog_.exchange(false, std::memory_order_seq_cst))
-    return;
-  parts_.router.Send(Rank(0), wire::Backlog{0});
-  // What was pushed since the look found the flag still set and said nothing.
-  if (parts_.queue.AnyMovable()) SayBacklog();
 }
 
 }  // namespace manta::runtime

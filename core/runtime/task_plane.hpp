@@ -22,6 +22,7 @@
 #include "core/runtime/threads.hpp"
 #include "core/scheduling/ledger.hpp"
 #include "core/scheduling/ready_queue.hpp"
+#include "core/wire/hang_messages.hpp"
 
 namespace manta::runtime {
 
@@ -118,8 +119,8 @@ class TaskPlane {
   void BorrowWasConfirmed();
   void ReturnLease(const wire::Lease& lease);
   void Housekeeping();
-  /// From the service thread, at each of its ticks. Returns whether it must tick on.
-  bool Tick();
+  /// From the service thread, at each of its ticks.
+  void Tick();
   /// Asks the ledger for what an actor or task wants; `then` gets the granted lease under the token.
   void AskForLease(const TaskPtr& task);
   std::optional<std::string> WhyInfeasible(const wire::Shape& shape, std::optional<Rank> rank) const;

@@ -5,8 +5,8 @@
 #include "core/base/log.hpp"
 #include "core/runtime/invocation.hpp"
 #include "core/runtime/task_plane.hpp"
-#include "core/worker/openmp.hpp"
 #include "core/runtime/wait_note.hpp"
+#include "core/worker/openmp.hpp"
 
 namespace manta::runtime {
 

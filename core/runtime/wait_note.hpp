@@ -13,7 +13,7 @@
 
 #include "core/object/object_state.hpp"
 #include "core/runtime/run_context.hpp"
-#include "core/wire/messages.hpp"
+#include "core/wire/hang_messages.hpp"
 
 namespace manta::runtime {
 

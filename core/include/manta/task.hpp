@@ -188,6 +188,7 @@ class [[nodiscard]] TaskBuilder : public detail::OptionSetters<TaskBuilder<F>, d
   explicit TaskBuilder(F callable) : callable_(std::move(callable)) {}
 
   /// How often the task is tried again after the loss of its rank, or after a chosen exception (SetRetryExceptions).
+  /// Below 0 counts as 0, above 65,535 as that.
   MANTA_DETAIL_SETTER(SetMaxRetries, int retries, this->options_.max_retries = retries)
   /// Exceptions of these types (or derived from them) are retried too, within SetMaxRetries.
   template <class... E>

@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "core/wire/hang_messages.hpp"
+
 namespace manta::wire {
 namespace {
 

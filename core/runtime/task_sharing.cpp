@@ -1,0 +1,105 @@
+// How tasks that wait find ranks that are idle: backlog and hunger are told to rank 0, which brings the two together;
+// the rest is between them (docs/protocol.md, "Work between ranks").
+#include <algorithm>
+
+#include "core/runtime/task_plane.hpp"
+
+namespace manta::runtime {
+
+// ---- who has too much ----
+void TaskPlane::SayBacklog() {
+  if (!said_backlog_.exchange(true, std::memory_order_seq_cst)) parts_.router.Send(Rank(0), wire::Backlog{1});
+}
+
+void TaskPlane::Tick() {
+  if (options_.ranks > 1 && !said_backlog_.load(std::memory_order_relaxed) && parts_.queue.AnyMovable()) SayBacklog();
+}
+
+void TaskPlane::Housekeeping() {
+  if (!parts_.queue.AnyMovable()) TakeBacklogBack();
+}
+
+void TaskPlane::TakeBacklogBack() {
+  if (!said_backlog_.load(std::memory_order_relaxed) || !said_backlog_.exchange(false, std::memory_order_seq_cst))
+    return;
+  parts_.router.Send(Rank(0), wire::Backlog{0});
+  // What was pushed since the look found the flag still set and said nothing.
+  if (parts_.queue.AnyMovable()) SayBacklog();
+}
+
+// ---- who has too little ----
+std::uint32_t TaskPlane::Want() const {
+  // Enough for 200 µs: the time in which an answer surely comes, and little to lose where one of them turns out to be
+  // long.
+  const auto executors = static_cast<std::uint32_t>(parts_.executors.size());
+  const std::int64_t mean = mean_run_ns_.load(std::memory_order_relaxed);
+  if (mean <= 0) return executors;
+  const std::int64_t ahead = 200'000 * static_cast<std::int64_t>(executors) / std::max<std::int64_t>(mean, 1);
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(ahead, executors, 256));
+}
+
+void TaskPlane::AskForWork() {
+  if (options_.ranks == 1 || asked_for_work_.load(std::memory_order_seq_cst) ||
+      asked_for_work_.exchange(true, std::memory_order_acq_rel))
+    return;
+  const int supplier = supplier_.load(std::memory_order_relaxed);
+  if (supplier >= 0)
+    parts_.router.Send(Rank(supplier), wire::WorkRequest{Want()});
+  else
+    parts_.router.Send(Rank(0), wire::Hungry{});
+}
+
+void TaskPlane::ExecutorIsIdle() {
+  if (parts_.queue.empty()) AskForWork();
+}
+
+void TaskPlane::On(Rank from, const wire::WorkRequest& message) {
+  std::vector<TaskPtr> tasks = parts_.queue.TakeForOthers(message.want);
+  std::unordered_map<Rank, wire::HandBack> others;
+  for (TaskPtr& task : tasks) {
+    if (task->owned()) {
+      SendTo(std::move(task), from);
+    } else {
+      // Only its owner sends a task on: it must know where it is.
+      const ObjectId id = task->result();
+      foreign_.Remove(*task, id);
+      others[id.owner].results.push_back(id);
+      others[id.owner].for_rank = from;
+    }
+  }
+  for (auto& [owner, message_back] : others) parts_.router.Send(owner, message_back);
+  if (tasks.empty()) {
+    TakeBacklogBack();
+    parts_.router.Send(from, wire::NoWork{});
+  }
+}
+
+void TaskPlane::On(Rank from, const wire::NoWork&) {
+  if (supplier_.load(std::memory_order_relaxed) == from.value) supplier_.store(-1, std::memory_order_relaxed);
+  asked_for_work_.store(false, std::memory_order_release);
+  if (parts_.executors.AnyIdle() && parts_.queue.empty()) AskForWork();
+}
+
+void TaskPlane::On(Rank, const wire::HandBack& message) {
+  for (const ObjectId& id : message.results) {
+    const Handle held = parts_.objects.FindOwned(id);
+    TaskPtr task = held ? ProducerOf(*object::StateOf(held)) : TaskPtr();
+    if (!task) continue;
+    if (message.for_rank == options_.self) {
+      asked_for_work_.store(false, std::memory_order_release);
+      Enqueue(std::move(task));
+    } else {
+      SendTo(std::move(task), message.for_rank);
+    }
+  }
+}
+
+void TaskPlane::On(Rank, const wire::WorkHint& message) {
+  // The question is over before the look: an executor that becomes idle after it asks anew.
+  asked_for_work_.store(false, std::memory_order_seq_cst);
+  if (!parts_.executors.AnyIdle() || !parts_.queue.empty()) return;
+  if (!asked_for_work_.exchange(true, std::memory_order_acq_rel))
+    parts_.router.Send(message.supplier, wire::WorkRequest{Want()});
+}
+
+}  // namespace manta::runtime
