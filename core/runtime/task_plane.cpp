@@ -1,5 +1,5 @@
 // Submitting and placing tasks, and their ends at the owner. Running: task_run.cpp; between ranks: task_exchange.cpp;
-// cancelling: task_cancel.cpp; idle ranks: task_sharing.cpp; leases: task_leases.cpp.
+// cancelling: task_cancel.cpp; idle ranks: task_sharing.cpp; leases: task_leases.cpp; places: task_places.cpp.
 #include "core/runtime/task_plane.hpp"
 
 #include <algorithm>
@@ -56,6 +56,8 @@ TaskPlane::TaskPlane(Options options, Parts parts)
       parts_(parts),
       back_pressure_(parts_.progress, options_.queue_bytes),
       foreign_(options_.ranks),
+      placeless_(options_.ranks),
+      ended_places_(options_.ranks),
       links_(options_.ranks, options_.credits),
       classes_of_(static_cast<std::size_t>(options_.ranks)) {
   for (const scheduling::NodeSpec& node : options_.nodes)
@@ -94,7 +96,7 @@ TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSp
   const bool cpu_only =
       options.gpus == 0 && options.memory_bytes == 0 &&
       std::none_of(options.custom.begin(), options.custom.end(), [](const auto& one) { return one.second > 0; });
-  const bool one_cpu = cpu_only && cpus == Amount::Whole(1) && !options_.central;
+  const bool one_cpu = cpu_only && cpus == Amount::Whole(1);
   const bool zero_cpu = cpu_only && cpus.IsZero();
 
   RunContext* run = RunContext::Current();
@@ -258,6 +260,8 @@ void TaskPlane::Place(TaskPtr task) {
   const Rank pinned = task->pinned();
   if (!task->zero_cpu && !task->one_cpu)
     AskForLease(task);
+  else if (HasPlace(*task))
+    AskForPlace(std::move(task), false);
   else if (pinned.valid() && pinned != options_.self)
     SendTo(std::move(task), pinned);
   else
@@ -266,6 +270,17 @@ void TaskPlane::Place(TaskPtr task) {
 
 void TaskPlane::Enqueue(TaskPtr task) {
   task->phase.store(Phase::kQueued, std::memory_order_release);
+  if (options_.central) {
+    // Here because rank 0 said so: in its order, and for no other rank.
+    parts_.queue.Push(std::move(task));
+    const bool begins = parts_.executors.WakeOne();
+    node::FullFence();  // after the push, before the look at the slots: see SlotsChanged
+    if (!HasOwnSlot())
+      SlotsChanged();
+    else if (!begins)
+      TaskLiesBehind();
+    return;
+  }
   const bool stealable = !task->is_pinned();
   const RunContext* run = task->owned() && task->parent != 0 ? RunContext::Current() : nullptr;
   if (run != nullptr && run->executor >= 0 && run->id() == task->parent)

@@ -19,6 +19,7 @@
 #include "core/runtime/object_plane.hpp"
 #include "core/runtime/run_context.hpp"
 #include "core/runtime/task_links.hpp"
+#include "core/runtime/task_places.hpp"
 #include "core/runtime/threads.hpp"
 #include "core/scheduling/ledger.hpp"
 #include "core/scheduling/ready_queue.hpp"
@@ -55,7 +56,7 @@ class TaskPlane {
     Rank self;
     int ranks = 1;
     std::vector<scheduling::NodeSpec> nodes;
-    bool central = false;  // rank 0 places every task
+    bool central = false;  // rank 0 places every task, also those of one CPU
     std::uint32_t credits = 4096;
     std::uint64_t queue_bytes = 0;  // 0: no bound
   };
@@ -145,6 +146,8 @@ class TaskPlane {
   void On(Rank from, const wire::NoWork& message);
   void On(Rank from, const wire::HandBack& message);
   void On(Rank from, const wire::WorkHint& message);
+  void On(Rank from, const wire::PlaceGrant& message);
+  void On(Rank from, const wire::PlacesRecall& message);
   void On(Rank from, const wire::LeaseGrant& message);
   void On(Rank from, const wire::CedeSlots& message);
   void On(Rank from, const wire::SlotsReturned& message);
@@ -185,7 +188,22 @@ class TaskPlane {
   void SayBacklog();
   void TakeBacklogBack();
   void AskForWork();
+  std::uint32_t WorkAhead(std::uint32_t cpus) const;
   std::uint32_t Want() const;
+  // Under scheduler=central, in task_places.cpp:
+  /// Whether rank 0 places it, without a lease.
+  bool HasPlace(const TaskRecord& record) const;
+  bool HasOwnSlot() const { return slot_units() >= Amount::Whole(1).units(); }
+  void AskForPlace(TaskPtr task, bool again);
+  /// One that was placed here has ended, or waits for the first time, or goes; any other is nothing.
+  void PlaceEnded(const TaskRecord& record);
+  /// Those of tasks of ours that do not come there.
+  void ReturnPlaces(Rank at, std::uint32_t count);
+  /// Tells rank 0 what has ended and how much may come. `answers`: PlacesBack::answers.
+  void TellPlaces(std::uint8_t answers);
+  bool GivePlacesBack(std::size_t count);
+  void SlotsChanged();
+  void TaskLiesBehind();
 
   const Options options_;
   Parts parts_;
@@ -200,6 +218,9 @@ class TaskPlane {
   std::atomic<std::uint64_t> finished_{0};
   BackPressure back_pressure_;
   ForeignTasks foreign_;
+  PlacelessTasks placeless_;
+  EndedPlaces ended_places_;
+  std::mutex tell_mutex_;  // held while rank 0 is told of places
   TaskLinks links_;
   // The classes of other ranks' tasks as this process has them, by their numbers; token's holder only.
   std::vector<std::vector<const task::TaskClass*>> classes_of_;
@@ -212,12 +233,13 @@ class TaskPlane {
   std::vector<Delayed> delayed_;  // outcomes that wait for confirmations; guarded by delayed_mutex_
   std::atomic<bool> any_delayed_{false};
 
-  std::atomic<std::int64_t> own_slots_{0};  // relaxed: for reports
+  std::atomic<std::int64_t> own_slots_{0};  // relaxed, see SlotsChanged
+  std::atomic<bool> says_next_{false};      // was recalled with nothing to give; seq_cst, see On(PlacesRecall)
   std::atomic<std::int64_t> owed_cpus_{0};  // to the ledger, 1/10,000; relaxed: a debt is paid at the next chance
   std::atomic<bool> said_backlog_{false};
   std::atomic<bool> asked_for_work_{false};   // a Hungry or WorkRequest is under way
   std::atomic<int> supplier_{-1};             // who gave us work last
-  std::atomic<std::int64_t> mean_run_ns_{0};  // of tasks that others gave us; relaxed estimate
+  std::atomic<std::int64_t> mean_run_ns_{0};  // of tasks that others gave us, or rank 0 placed here; relaxed estimate
 };
 
 }  // namespace manta::runtime

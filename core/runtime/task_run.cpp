@@ -45,6 +45,7 @@ void TaskPlane::RunHere(const TaskPtr& task, int executor) {
   RunContext run;
   run.executor = executor;
   if (task->cancelled.load(std::memory_order_acquire)) {
+    PlaceEnded(*task);
     RunResult cancelled;
     cancelled.error = object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(*task) + "' was cancelled");
     Finish(task, run, std::move(cancelled));
@@ -52,7 +53,8 @@ void TaskPlane::RunHere(const TaskPtr& task, int executor) {
   }
   if (task->owned() && task->TakeCountsUnstarted())
     back_pressure_.SubtractUnstarted(task->memory_bytes());
-  const std::int64_t begin = task->owned() || task->is_pinned() ? 0 : base::NowNanoseconds();
+  const bool timed = HasPlace(*task) || (!task->owned() && !task->is_pinned());
+  const std::int64_t begin = timed ? base::NowNanoseconds() : 0;
   RunResult result = Execute(*task, run, nullptr, parts_.objects);
   if (begin != 0) {
     // A running mean over about 16 runs: it decides how many of others' tasks are fetched ahead.
@@ -60,12 +62,17 @@ void TaskPlane::RunHere(const TaskPtr& task, int executor) {
     const std::int64_t last = base::NowNanoseconds() - begin;
     mean_run_ns_.store(mean == 0 ? last : mean + (last - mean) / 16, std::memory_order_relaxed);
   }
+  PlaceEnded(*task);
+  // Before the result, so that rank 0 knows when its receiver asks for the next place.
+  if (ended_places_.any() && parts_.queue.empty()) TellPlaces(0);
   Finish(task, run, std::move(result));
 }
 
 void TaskPlane::RunOnExecutor(TaskPtr task, int executor) {
   // A push ends the question of the whole rank: another executor that is idle asks again.
   if (options_.ranks > 1 && parts_.executors.AnyIdle() && parts_.queue.empty()) AskForWork();
+  // Two that came at once may both have been taken for one that begins.
+  if (options_.central && parts_.queue.AnyMovable()) TaskLiesBehind();
   RunHere(task, executor);
   if (options_.ranks > 1 && supplier_.load(std::memory_order_relaxed) >= 0 && parts_.queue.size() < Want() / 2)
     AskForWork();
@@ -126,7 +133,8 @@ bool TaskPlane::TryRunInPlace(ObjectState& object) {
     return false;
   }
   const TaskPtr task = ProducerOf(object);
-  if (!task || !task->one_cpu || task->kind() != task::TaskKind::kTask) return false;
+  // Under scheduler=central they begin in the order of their places.
+  if (!task || !task->one_cpu || task->kind() != task::TaskKind::kTask || options_.central) return false;
   if ((task->is_pinned() && task->pinned() != options_.self) || !task->Claim()) return false;
   RunHere(task, executor);
   return true;
@@ -251,13 +259,21 @@ void TaskPlane::SendOk(const TaskRecord& record, const RunResult& result) {
 }
 
 void TaskPlane::RunningTaskWaits() {
+  bool had_place = false;
   for (RunContext* run = RunContext::Current(); run != nullptr; run = run->outer) {
     TaskRecord& task = *run->task;
+    if (HasPlace(task) && !task.credit_returned) {
+      PlaceEnded(task);
+      task.credit_returned = had_place = true;
+    }
+    if (options_.central) continue;
     if (task.owned() || !task.is_pinned() || !task.one_cpu || task.kind() != task::TaskKind::kTask) continue;
     if (task.credit_returned) continue;
     task.credit_returned = true;
     parts_.router.Send(task.owner(), wire::TaskStarted{1});
   }
+  // At once: what it waits for may need this place.
+  if (had_place) TellPlaces(0);
 }
 
 void TaskPlane::SendDone(Delayed&& done) {
