@@ -150,11 +150,14 @@ void TaskPlane::Deliver(const TaskPtr& task) {
     ArrivedWait::Start(*this, task);
 }
 
-void TaskPlane::DeliverToActor(const TaskPtr& task) {
-  const bool ready = task->arguments().empty();
-  if (ready) task->phase.store(Phase::kQueued, std::memory_order_release);
+void TaskPlane::DeliverToActor(TaskPtr task) {
+  if (task->arguments().empty()) {
+    task->phase.store(Phase::kQueued, std::memory_order_release);
+    actors_->ActorTaskArrived(std::move(task));
+    return;
+  }
   actors_->ActorTaskArrived(task);
-  if (!ready) ArrivedWait::Start(*this, task);
+  ArrivedWait::Start(*this, task);
 }
 
 void TaskPlane::On(Rank from, const wire::TaskClassNotice& notice) {
@@ -215,7 +218,7 @@ void TaskPlane::OnTaskPush(Rank from, std::span<const std::byte> message) {
   if (record.kind() == TaskKind::kTask)
     Deliver(task);
   else
-    DeliverToActor(task);
+    DeliverToActor(std::move(task));
 }
 
 void TaskPlane::Arrived(const TaskPtr& task) {

@@ -83,7 +83,7 @@ std::optional<std::string> TaskPlane::WhyInfeasible(const wire::Shape& shape, st
   return scheduling::WhyInfeasible(options_.nodes, shape, rank);
 }
 
-TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSpec&& call, TaskKind kind) {
+TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSpec&& call, TaskKind kind, bool extra) {
   if (options.rank && (*options.rank < 0 || *options.rank >= options_.ranks))
     throw UsageError("SetRank(" + std::to_string(*options.rank) + "): the job has ranks 0 to " +
                      std::to_string(options_.ranks - 1));
@@ -107,7 +107,7 @@ TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSp
   TaskRecord::Layout layout;
   layout.kind = kind;
   layout.bytes = call.bytes.size();
-  layout.extra = kind == TaskKind::kActorCreation || !(one_cpu || zero_cpu) || !call.arguments.empty() ||
+  layout.extra = extra || !(zero_cpu || (one_cpu && kind != TaskKind::kActorCreation)) || !call.arguments.empty() ||
                  !call.carried.empty() || !options.name.empty();
   TaskPtr task = TaskRecord::MakeOwned(layout, parts_.objects.MakePending());
   TaskRecord& record = *task;
@@ -131,7 +131,6 @@ TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSp
   record.retries_left = static_cast<std::uint16_t>(std::clamp(options.max_retries, 0, 0xffff));
   task::Submitter& submitter = CurrentSubmitter();
   record.seed = base::MixHash(submitter.seed, ++submitter.submitted, 0x5eed);
-  if (kind == TaskKind::kActorCall) record.actor().submitter = IdOf(submitter);
   if (run != nullptr) record.parent = run->Id();
   if (back_pressure_.on()) {
     record.counts_unended = true;
@@ -171,7 +170,6 @@ TaskPtr TaskPlane::CopyOf(const TaskRecord& old, bool hold_result) {
   if (layout.kind == TaskKind::kActorCall) {
     record.actor().actor = old.actor().actor;
     record.actor().actor_id = old.actor().actor_id;
-    record.actor().submitter = old.actor().submitter;
   }
   record.seed = old.seed;
   record.parent = old.parent;

@@ -77,7 +77,9 @@ class TaskPlane {
 
   // ---- submitting: throws UsageError, InfeasibleError ----
   /// A record with its result object, seed and shape; not yet submitted. May wait for room (queue-bytes), and park.
-  TaskPtr MakeRecord(const detail::TaskOptions& options, detail::CallSpec&& call, task::TaskKind kind);
+  /// `extra`: it needs a TaskExtra whatever the options say.
+  TaskPtr MakeRecord(const detail::TaskOptions& options, detail::CallSpec&& call, task::TaskKind kind,
+                     bool extra = false);
   /// A record with the same call and options, of the same result; it holds that too, or only names it.
   static TaskPtr CopyOf(const TaskRecord& old, bool hold_result);
   /// Waits for the arguments, then places the task (or hands it to the actors' room).
@@ -99,11 +101,11 @@ class TaskPlane {
   /// An owned task that is to run on this rank: brings its arguments here, then runs it.
   void Deliver(const TaskPtr& task);
   /// The same for an actor's, which takes its place in the actor's order at once.
-  void DeliverToActor(const TaskPtr& task);
+  void DeliverToActor(TaskPtr task);
   /// Runs the thunk and returns its outcome. User code.
   static task::RunResult Execute(TaskRecord& task, RunContext& run, void* self, ObjectPlane& objects);
   /// Reports the outcome to the owner, here or elsewhere. User code.
-  void Finish(TaskPtr task, RunContext& run, task::RunResult&& result);
+  void Finish(const TaskPtr& task, RunContext& run, task::RunResult&& result);
   /// At the owner: the result is known. Maybe under the token.
   void Complete(const TaskPtr& task, wire::Outcome outcome, const wire::ValueDescriptor* value, Rank from,
                 object::ErrorPtr error, task::RunResult* local);

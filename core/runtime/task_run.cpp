@@ -158,7 +158,7 @@ object::ErrorPtr TaskPlane::FailureToStore(const TaskRecord& record) const {
   return object::FromException(std::current_exception(), NameOf(record), options_.self.value);
 }
 
-void TaskPlane::Finish(TaskPtr task, RunContext& run, RunResult&& result) {
+void TaskPlane::Finish(const TaskPtr& task, RunContext& run, RunResult&& result) {
   TaskRecord& record = *task;
   Counters::Add(record.kind() == task::TaskKind::kTask ? parts_.counters.tasks_executed
                                                      : parts_.counters.actor_tasks_executed);

@@ -75,11 +75,14 @@ struct TaskExtra {
 
 /// Of actor calls.
 struct ActorPart {
+  /// Of one that has entered its stream's order.
+  struct Ordered {
+    std::uint64_t submitter = 0;      // Submitter::id
+    object::ErrorPtr argument_error;  // it leaves its stream failed; written before it settles
+  };
   object::Handle actor;  // at the owner
   ObjectId actor_id;
-  std::atomic<bool> reported{false};  // its end was told already, by a kill (acq_rel)
-  std::uint64_t submitter = 0;        // Submitter::id
-  object::ErrorPtr argument_error;    // of a call that leaves its stream failed; written before it settles
+  std::unique_ptr<Ordered> ordered;
   std::unique_ptr<std::string> refused;  // it came to a dead actor: why; guarded by the actor's mutex
 };
 
