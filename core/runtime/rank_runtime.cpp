@@ -54,6 +54,7 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
     tasks_->Tick();
     return executors_->Tick() || lanes;
   };
+  options.before_wait = [this] { lanes_->WakeForJobs(); };
   progress_ = std::make_unique<worker::Progress>(options, transports, *this);
 
   const scheduling::NodeSpec& spec =

@@ -107,6 +107,8 @@ class Progress {
     std::function<void()> housekeeping;
     /// Called by the service thread on each tick while it watches. Returns whether it must go on at every tick.
     std::function<bool()> on_tick;
+    /// What LeaveForWait left: wakes who was not woken then. Any thread.
+    std::function<void()> before_wait;
   };
   Progress(Options options, std::vector<Transport*> transports, MessageHandler& handler);
   ~Progress();
@@ -148,6 +150,16 @@ class Progress {
   std::uint64_t wakeups() const { return wakeups_.load(std::memory_order_relaxed); }
   void CountWakeup() { wakeups_.fetch_add(1, std::memory_order_relaxed); }
   node::RankBlock& block() { return block_; }
+
+  /// A wake-up is left for the next wait of a plain thread, which is soon or never: a tick makes up for it.
+  void LeaveForWait() {
+    if (!left_.load(std::memory_order_relaxed)) left_.store(true, std::memory_order_relaxed);
+  }
+  /// By a plain thread that is about to wait.
+  void BeforeWait() {
+    if (left_.load(std::memory_order_relaxed) && left_.exchange(false, std::memory_order_relaxed))
+      options_.before_wait();
+  }
 
  private:
   static constexpr std::int64_t kTickNs = 250'000;
@@ -223,6 +235,8 @@ class Progress {
   // when it wakes: who reads a stale "true" wakes it once too often.
   std::atomic<bool> service_at_door_{false};
   std::atomic<bool> stop_{false};
+  // Relaxed: who left something sees its own store when it waits; others may look for it in vain.
+  std::atomic<bool> left_{false};
 };
 
 template <class Done>
