@@ -34,6 +34,26 @@ void ActorPlane::FailCalls(ActorInstance& actor, std::vector<TaskPtr> calls, con
   }
 }
 
+/// The caller of the call that exits hears of its end after this.
+void ActorPlane::EndByExit(ActorInstance& actor, std::uint32_t incarnation) {
+  std::shared_ptr<void> instance;
+  std::vector<TaskPtr> refused;
+  wire::Lease lease;
+  {
+    std::lock_guard lock(actor.mutex);
+    if (actor.incarnation != incarnation || actor.state != ActorInstance::State::kAlive) return;  // killed first
+    actor.state = ActorInstance::State::kDead;
+    actor.why = ActorInstance::kExited;
+    instance = std::move(actor.instance);
+    actor.MoveMailboxTo(refused);
+    lease = actor.TakeLease();
+  }
+  instance.reset();
+  parts_.tasks.ReturnLease(lease);
+  parts_.router.Send(actor.id.owner, wire::ActorDied{actor.id, ActorInstance::kExited});
+  FailCalls(actor, std::move(refused), ActorInstance::kExited, false);
+}
+
 void ActorPlane::On(Rank from, const wire::ActorKill& message) {
   // From another rank to the owner first; from the owner to the host then.
   if (message.actor.owner == self_ && from != self_)
@@ -132,7 +152,7 @@ void ActorPlane::DestroyAll() {
     std::lock_guard lock(actor->mutex);
     actor->state = ActorInstance::State::kDead;
     actor->why = "the session has ended";
-    instance = std::move(actor->instance);
+    if (actor->running == 0) instance = std::move(actor->instance);
     actor->MoveMailboxTo(mailbox);
     creation = std::exchange(actor->creation, TaskPtr());
   }

@@ -210,8 +210,11 @@ void ActorPlane::RunCalls(const ActorPtr& actor, std::uint32_t incarnation, bool
   std::int64_t begin = 0;
   Next next;
   bool ended = false;
+  // While a call runs nobody destroys the instance, but for another one that runs beside it and exits: a kill leaves it
+  // as it is, and the session's end leaves it to the record.
+  void* self = nullptr;
+  std::shared_ptr<void> kept;
   bool several = false;
-  std::shared_ptr<void> instance;  // kept over the turn: the session may end and take the actor's own hold
   // With the actor's mutex held. The first call that may run now; or none, then these calls are over.
   const auto take = [&](bool turn_is_over) -> TaskPtr {
     if (actor->incarnation != incarnation) return {};  // killed: the new instance has turns of its own
@@ -237,8 +240,9 @@ void ActorPlane::RunCalls(const ActorPtr& actor, std::uint32_t incarnation, bool
     std::lock_guard lock(actor->mutex);
     if (of_turn) actor->turn_queued = false;  // it may be queued again from here on
     task = take_or_leave(false);
-    if (task) instance = actor->instance;
+    self = actor->instance.get();
     several = actor->max_concurrency > 1;
+    if (several) kept = actor->instance;
   }
   for (std::uint32_t calls = 1; task; ++calls) {
     // With more than one call at once the others need not wait for this one.
@@ -252,41 +256,21 @@ void ActorPlane::RunCalls(const ActorPtr& actor, std::uint32_t incarnation, bool
     if (claimed && task->cancelled.load(std::memory_order_acquire))
       result.error = object::MakeError(object::ErrorKind::kCancelled, "the actor call was cancelled");
     else if (claimed)
-      result = TaskPlane::Execute(*task, run, instance.get(), parts_.objects);
+      result = TaskPlane::Execute(*task, run, self, parts_.objects);
     const bool turn_is_over = calls % kCallsBetweenClocks == 0 && base::NowNanoseconds() - begin >= kTurnNs;
-    std::shared_ptr<void> gone;  // an exited actor's destructor runs before the caller hears of the end
-    bool exited = false;
-    bool mine = false;  // not of a kill that came meanwhile, which then tells of its end
+    if (result.actor_exits) {
+      kept.reset();
+      EndByExit(*actor, incarnation);
+    }
     TaskPtr follower;
-    std::vector<TaskPtr> refused;
-    wire::Lease lease;
+    bool mine = false;  // not of a kill that came meanwhile, which then tells of its end
     {
       std::lock_guard lock(actor->mutex);
       mine = actor->running_calls.Remove(*task);
-      if (actor->incarnation != incarnation || actor->state == ActorInstance::State::kDead) {
-        if (instance)
-          ActorInstance::Abandon(std::move(instance));  // of a killed one: this may have been its last holder
-        instance.reset();
-      } else if (claimed && result.actor_exits) {
-        exited = true;
-        actor->state = ActorInstance::State::kDead;
-        actor->why = ActorInstance::kExited;
-        gone = std::move(actor->instance);
-        actor->MoveMailboxTo(refused);
-        lease = actor->TakeLease();
-      } else if (!several) {
-        // Nobody else can run it before this call has ended in every respect.
-        follower = take(turn_is_over);
-      }
+      // Nobody else can run the next one before this one has ended in every respect.
+      if (!several) follower = take(turn_is_over);
     }
-    if (exited) instance.reset();
-    gone.reset();
     if (claimed && mine) parts_.tasks.Finish(task, run, std::move(result));
-    if (exited) {
-      parts_.tasks.ReturnLease(lease);
-      parts_.router.Send(actor->id.owner, wire::ActorDied{actor->id, ActorInstance::kExited});
-      FailCalls(*actor, std::move(refused), ActorInstance::kExited, false);
-    }
     if (!follower) {
       std::lock_guard lock(actor->mutex);
       follower = take_or_leave(turn_is_over);

@@ -136,6 +136,7 @@ class ActorPlane : public ActorTasks {
   void RunCalls(const ActorPtr& actor, std::uint32_t incarnation, bool of_turn);
   void FailCalls(ActorInstance& actor, std::vector<TaskPtr> calls, const std::string& reason, bool restarts);
   void FinishDead(const TaskPtr& task, const std::string& reason, bool restarts, bool runs);
+  void EndByExit(ActorInstance& actor, std::uint32_t incarnation);
   void DestroyIfEnded(const ActorPtr& actor);
   void KillHere(const ObjectId& actor, bool restart);
 

@@ -66,16 +66,19 @@ LanePool::LanePool(worker::Progress& progress, ExecutorPool& executors) : progre
 }
 LanePool::~LanePool() { Stop(); }
 
-void LanePool::Push(LaneJob* job) {
+std::size_t LanePool::Put(LaneJob* job) {
   job->next = nullptr;
-  std::size_t waiting = 0;
-  {
-    std::lock_guard lock(lock_);
-    (first_ == nullptr ? first_ : last_->next) = job;
-    last_ = job;
-    waiting = waiting_.load(std::memory_order_relaxed) + 1;
-    waiting_.store(waiting, std::memory_order_release);
-  }
+  std::lock_guard lock(lock_);
+  (first_ == nullptr ? first_ : last_->next) = job;
+  last_ = job;
+  const std::size_t waiting = waiting_.load(std::memory_order_relaxed) + 1;
+  waiting_.store(waiting, std::memory_order_release);
+  return waiting;
+}
+
+void LanePool::Push(LaneJob* job) {
+  if (executors_.HandOver(job)) return;
+  const std::size_t waiting = Put(job);
   if (executors_.ThisOnePolls()) return;
   // The driver, or another plain thread of the user's. One that has the token pushes what has come, and may compute
   // next.

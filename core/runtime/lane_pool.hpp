@@ -50,6 +50,8 @@ class LanePool {
   bool empty() const { return waiting_.load(std::memory_order_acquire) == 0; }
   /// Null where there is none.
   LaneJob* Take();
+  /// Queues a job and wakes nobody. Returns how many wait.
+  std::size_t Put(LaneJob* job);
   /// Has a lane look at the jobs that wait, unless one was called already.
   void CallLane();
 

@@ -52,6 +52,12 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   /// What it takes while it says that it is idle.
   bool Accepts(Takes what) const { return (takes_.load(std::memory_order_relaxed) & what) != 0; }
   bool polls() const { return polls_; }
+  /// No flow waits here then, so nothing comes before it but a task.
+  bool HandOver(LaneJob* job) {
+    if (!polls_ || next_job_ != nullptr || !TakesLaneJobs() || !pool_.lanes_->empty()) return false;
+    next_job_ = job;
+    return true;
+  }
   bool HandOver(task::TaskPtr& task) {
     if (!pool_.queue_.empty() || !TakeOwnTurn()) return false;
     next_ = std::move(task);
@@ -110,7 +116,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   void ClearIdle() { word().fetch_and(~bit(), std::memory_order_relaxed); }
 
   bool HasTask() const { return (next_ || !pool_.queue_.empty()) && TakesTasks() && (has_slot_ || pool_.HasSlot()); }
-  bool HasLaneJob() const { return !pool_.lanes_->empty() && TakesLaneJobs(); }
+  bool HasLaneJob() const { return (next_job_ != nullptr || !pool_.lanes_->empty()) && TakesLaneJobs(); }
   bool HasWork() {
     return HasReady() || HasTask() || HasLaneJob() || (pool_.stop_.load(std::memory_order_acquire) && parked() == 0);
   }
@@ -157,10 +163,11 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   bool RunLaneJob() {
     if (!HasLaneJob()) return false;
     if (HasTask()) {
+      if (next_job_ != nullptr) pool_.lanes_->Put(std::exchange(next_job_, nullptr));
       pool_.lanes_->CallLane();
       return false;
     }
-    LaneJob* job = pool_.lanes_->Take();
+    LaneJob* job = next_job_ != nullptr ? std::exchange(next_job_, nullptr) : pool_.lanes_->Take();
     if (job == nullptr) return false;
     ShareNext();
     GiveSlotBack();
@@ -197,6 +204,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   bool has_slot_ = false;
   bool polls_ = false;
   task::TaskPtr next_;                  // came in its own poll: run before the queue
+  LaneJob* next_job_ = nullptr;         // the same of a lane job
   bool free_for_task_ = false;          // while it polls: nothing is queued that it has to run first
   bool in_lane_job_ = false;            // of the running flow
   std::atomic<int> lane_jobs_{0};       // that run or wait here; relaxed, read by the service thread
@@ -259,6 +267,10 @@ bool ExecutorPool::WakeIdle(Takes what, bool awake) {
 
 bool ExecutorPool::HandOver(task::TaskPtr& task) {
   return this_executor != nullptr && &this_executor->pool() == this && this_executor->HandOver(task);
+}
+
+bool ExecutorPool::HandOver(LaneJob* job) {
+  return this_executor != nullptr && &this_executor->pool() == this && this_executor->HandOver(job);
 }
 
 bool ExecutorPool::WakeOne() {

@@ -63,6 +63,8 @@ class ExecutorPool {
   /// Gives `task` to the calling thread if that is an executor that polls with nothing to do: it runs the task when the
   /// poll is over, past the queue. Else the task is left to the caller, to push it.
   bool HandOver(task::TaskPtr& task);
+  /// The same for a lane job, where no other is queued.
+  bool HandOver(LaneJob* job);
   /// A task was pushed, or a slot given back: an idle executor looks again. False when there is none, or no slot.
   bool WakeOne();
   bool AnyIdle() const;
