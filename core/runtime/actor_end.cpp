@@ -25,7 +25,7 @@ void ActorPlane::FailCalls(ActorInstance& actor, std::vector<TaskPtr> calls, con
     // Those whose arguments are still on their way are answered when they have come; those that run, at once.
     if (task->kind() == TaskKind::kActorCall) {
       std::lock_guard lock(actor.mutex);
-      task->actor().refused = std::make_unique<std::string>(reason);
+      task->actor().MakeRare().refused = reason;
     }
     if (task->Claim())
       FinishDead(task, reason, restarts, false);

@@ -45,7 +45,7 @@ void ActorPlane::ActorTaskArrived(TaskPtr task) {
     } else if (actor.state != ActorInstance::State::kDead) {
       actor.mailbox.Push(task.Release());
     } else {
-      record.actor().refused = std::make_unique<std::string>(actor.reason());
+      record.actor().MakeRare().refused = actor.reason();
     }
     if (ready && !task) next = NextOf(actor);
     if (next.what != Next::What::kNothing) held = ActorPtr(&actor);
@@ -63,10 +63,8 @@ void ActorPlane::ActorTaskRunnable(const TaskPtr& task) {
   {
     ActorInstance& actor = instances_.LockOrMake(ActorOf(*task));
     std::lock_guard lock(actor.mutex, std::adopt_lock);
-    if (task->kind() == TaskKind::kActorCall && task->actor().refused)
-      refused = *task->actor().refused;
-    else
-      next = NextOf(actor);
+    if (task->kind() == TaskKind::kActorCall && task->actor().rare) refused = task->actor().rare->refused;
+    if (refused.empty()) next = NextOf(actor);
     if (next.what != Next::What::kNothing) held = ActorPtr(&actor);
   }
   if (!refused.empty()) {

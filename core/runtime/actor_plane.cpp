@@ -104,7 +104,7 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
     }
     error = parts_.tasks.MakeArgumentBytes(record);
   }
-  task::ActorPart::Ordered& ordered = *record.actor().ordered;
+  task::ActorPart::Rare& ordered = *record.actor().rare;
   ordered.argument_error = std::move(error);
   {
     std::lock_guard lock(order_mutex_);
@@ -126,7 +126,7 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
       call = std::move(leaving_.front());
       leaving_.pop_front();
     }
-    if (const object::ErrorPtr& failed = call->actor().ordered->argument_error; failed != nullptr)
+    if (const object::ErrorPtr& failed = call->actor().rare->argument_error; failed != nullptr)
       parts_.tasks.FailTask(call, failed);
     else
       SendCall(call);
@@ -273,8 +273,7 @@ Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options,
     const actor::CallOrder<TaskPtr>::Stream stream{record.actor().actor.get(), IdOf(CurrentSubmitter())};
     if (waits || sending_ || order_.Waits(stream)) {
       record.ordered = true;
-      record.actor().ordered = std::make_unique<task::ActorPart::Ordered>();
-      record.actor().ordered->submitter = stream.second;
+      record.actor().MakeRare().submitter = stream.second;
       in_order_.fetch_add(1, std::memory_order_relaxed);
       order_.Enter(stream, task);
     }

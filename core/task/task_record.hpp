@@ -75,16 +75,21 @@ struct TaskExtra {
 
 /// Of actor calls.
 struct ActorPart {
-  /// Of one that has entered its stream's order.
-  struct Ordered {
-    std::uint64_t submitter = 0;      // Submitter::id
+  struct Rare {
+    std::uint64_t submitter = 0;      // Submitter::id, of one that has entered its stream's order
     object::ErrorPtr argument_error;  // it leaves its stream failed; written before it settles
+    std::string refused;              // it came to a dead actor: why; guarded by the actor's mutex
   };
   object::Handle actor;  // at the owner
   ObjectId actor_id;
-  std::unique_ptr<Ordered> ordered;
-  std::unique_ptr<std::string> refused;  // it came to a dead actor: why; guarded by the actor's mutex
+  std::unique_ptr<Rare> rare;  // made by the owner before it is sent, or at the host under the actor's mutex
+
+  Rare& MakeRare() {
+    if (!rare) rare = std::make_unique<Rare>();
+    return *rare;
+  }
 };
+static_assert(sizeof(ActorPart) == 32);
 
 class TaskRecord final : public base::Counted {
  public:
