@@ -1,6 +1,8 @@
 // Tasks between ranks: sent, arrived, ended.
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include "core/base/check.hpp"
 #include "core/base/event_ring.hpp"
@@ -50,7 +52,24 @@ void TaskPlane::SendTo(TaskPtr task, Rank to) {
 }
 
 void TaskPlane::SendWaiting(Rank to, std::uint32_t credits) {
-  for (TaskPtr task = links_.GiveCredits(to, credits); task; task = links_.GiveCredits(to, 0)) SendNow(std::move(task), to);
+  std::array<TaskPtr, kCreditBatch> tasks;
+  for (std::size_t given = tasks.size(); given == tasks.size(); credits = 0) {
+    given = links_.GiveCredits(to, credits, tasks);
+    for (std::size_t i = 0; i < given; ++i) SendNow(std::move(tasks[i]), to);
+  }
+}
+
+void TaskPlane::CreditCameBack(Rank from) {
+  std::uint32_t& count = credits_back_[static_cast<std::size_t>(from.value)];
+  if (count == 0) credits_back_from_.push_back(from);
+  if (++count >= kCreditBatch) SendWaiting(from, std::exchange(count, 0));
+}
+
+void TaskPlane::Polled() {
+  for (const Rank from : credits_back_from_)
+    if (std::uint32_t& count = credits_back_[static_cast<std::size_t>(from.value)]; count != 0)
+      SendWaiting(from, std::exchange(count, 0));
+  credits_back_from_.clear();
 }
 
 void TaskPlane::TellClass(Rank to, const task::TaskClass& task_class) {
@@ -259,7 +278,7 @@ void TaskPlane::OnTaskOk(Rank from, std::span<const std::byte> message) {
     CountDone(*ended);
     LetGoOfCall(*ended);
     ended->ResetResult();
-    if (credit) SendWaiting(from, 1);
+    if (credit) CreditCameBack(from);
     return;
   }
   const Handle held = parts_.objects.FindOwned(id);
@@ -273,7 +292,7 @@ void TaskPlane::OnTaskOk(Rank from, std::span<const std::byte> message) {
   const auto bytes = message.subspan(sizeof(done));
   value.inside.assign(bytes.begin(), bytes.end());
   Complete(task, wire::Outcome::kOk, &value, from, nullptr, nullptr);
-  if (credit) SendWaiting(from, 1);
+  if (credit) CreditCameBack(from);
 }
 
 void TaskPlane::On(Rank from, const wire::TaskDone& done) {
@@ -285,7 +304,7 @@ void TaskPlane::On(Rank from, const wire::TaskDone& done) {
   }
   const bool credit = NeedsCredit(*task) && done.started_before == 0;
   // Before Complete, which may send the task again and then needs a credit of its own.
-  if (credit) SendWaiting(from, 1);
+  if (credit) CreditCameBack(from);
   Complete(task, done.outcome, &done.value, from, done.error ? object::FromWire(*done.error) : nullptr, nullptr);
 }
 

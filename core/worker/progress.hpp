@@ -179,7 +179,10 @@ class Progress {
   std::size_t PollHeld() {
     std::size_t delivered = 0;
     for (Transport* transport : transports_) delivered += transport->Poll(handler_, 64);
-    if (delivered != 0) base::Record(base::EventKind::kPolled, delivered);
+    if (delivered != 0) {
+      handler_.OnPolled();
+      base::Record(base::EventKind::kPolled, delivered);
+    }
     const std::uint64_t polls = polls_.load(std::memory_order_relaxed) + 1;
     polls_.store(polls, std::memory_order_relaxed);
     if (polls % kPollsBetweenClocks == 0 || clock_due_) LookAtClock();
