@@ -84,24 +84,24 @@ void TaskPlane::SendNow(TaskPtr task, Rank to) {
   const task::TaskClass& task_class = record.task_class();
   TellClass(to, task_class);
   const ObjectId id = record.result();
-  wire::TaskPushHead head;
-  head.slot = id.slot;
-  head.generation = id.generation;
-  head.task_class = task_class.index;
-  head.attempt = record.attempt;
-  head.seed = record.seed;
-  const auto flag = [&head](bool set, wire::TaskPushHead::Flag which) {
-    if (set) head.flags = static_cast<std::uint8_t>(head.flags | which);
-  };
-  head.flags = static_cast<std::uint8_t>(record.kind());
-  flag(record.one_cpu, wire::TaskPushHead::kOneCpu);
-  flag(record.zero_cpu, wire::TaskPushHead::kZeroCpu);
-  flag(record.is_pinned(), wire::TaskPushHead::kPinned);
-  flag(record.extra() != nullptr, wire::TaskPushHead::kMore);
 
   thread_local auto* kept = new std::vector<std::byte>();  // never destroyed, see Router::Send
   std::vector<std::byte>& message = *kept;
-  message.resize(sizeof(head));
+  using Head = wire::TaskPushHead;
+  message.resize(sizeof(Head));
+  {
+    // In place: copied right after it was put together it would have to wait for its own stores.
+    Head& head = *new (message.data()) Head();
+    parts_.router.StampHeader(head);
+    head.slot = id.slot;
+    head.generation = id.generation;
+    head.task_class = task_class.index;
+    head.attempt = record.attempt;
+    head.seed = record.seed;
+    head.flags = static_cast<std::uint8_t>(
+        static_cast<int>(record.kind()) | (record.one_cpu ? Head::kOneCpu : 0) | (record.zero_cpu ? Head::kZeroCpu : 0) |
+        (record.is_pinned() ? Head::kPinned : 0) | (record.extra() != nullptr ? Head::kMore : 0));
+  }
   wire::Writer writer(message);
   if (record.kind() == TaskKind::kActorCall) writer(record.actor().actor_id);
   if (const task::TaskExtra* extra = record.extra()) {
@@ -136,8 +136,6 @@ void TaskPlane::SendNow(TaskPtr task, Rank to) {
   // A Cancel that came between the claim and this saw kRunning and sent nothing.
   const bool cancelled = record.cancelled.load(std::memory_order_acquire);
   base::Record(base::EventKind::kTaskSent, id);
-  parts_.router.StampHeader(head);
-  std::memcpy(message.data(), &head, sizeof(head));
   parts_.router.SendBytes(to, message);
   if (cancelled) parts_.router.Send(to, wire::TaskCancel{id});
 }

@@ -178,7 +178,7 @@ class TaskPlane {
   void RunInLane(TaskPtr task);
   void CheckFits(const TaskRecord& record, task::RunResult& result);
   object::ErrorPtr FailureToStore(const TaskRecord& record) const;
-  void RunHere(const TaskPtr& task, int executor);
+  void RunHere(TaskPtr task, int executor);
   void SendNow(TaskPtr task, Rank to);
   void SendWaiting(Rank to, std::uint32_t credits);
   void CreditCameBack(Rank from);
