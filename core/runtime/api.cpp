@@ -60,6 +60,10 @@ void WaitDone(RankRuntime& runtime, ObjectState& object, std::int64_t timeout_ns
     runtime.objects().RequestValue(object);
     if (object.done()) return;
   }
+  // A task's thread has better things to do.
+  if (worker::FiberThread::Current() == nullptr && timeout_ns < 0 &&
+      runtime.progress().SpinBriefly([&object] { return object.done(); }))
+    return;
   runtime::SingleWait wait(runtime.progress(), object);
   ObjectState* const one[] = {&object};
   runtime::WaitNote note(one, 1, timeout_ns);

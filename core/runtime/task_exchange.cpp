@@ -52,9 +52,10 @@ void TaskPlane::SendTo(TaskPtr task, Rank to) {
 }
 
 void TaskPlane::SendWaiting(Rank to, std::uint32_t credits) {
+  if (!links_.TakeBackCredits(to, credits)) return;
   std::array<TaskPtr, kCreditBatch> tasks;
-  for (std::size_t given = tasks.size(); given == tasks.size(); credits = 0) {
-    given = links_.GiveCredits(to, credits, tasks);
+  for (std::size_t given = tasks.size(); given == tasks.size();) {
+    given = links_.GiveCredits(to, tasks);
     for (std::size_t i = 0; i < given; ++i) SendNow(std::move(tasks[i]), to);
   }
 }

@@ -94,13 +94,19 @@ class TaskLinks {
     link.waiting.Push(std::move(task));
     return false;
   }
-  /// `count` credits have come back. Fills `tasks` from its begin with the next that may be sent, claimed, with their
-  /// credits taken. Returns how many; where they fill it there may be more: call again with 0.
-  std::size_t GiveCredits(Rank to, std::uint32_t count, std::span<task::TaskPtr> tasks) {
+  /// `count` credits have come back. Whether tasks wait for them: then GiveCredits.
+  bool TakeBackCredits(Rank to, std::uint32_t count) {
+    Link& link = LinkTo(to);
+    std::lock_guard lock(link.mutex);
+    link.in_flight -= count;
+    return !link.waiting.empty();
+  }
+  /// Fills `tasks` from its begin with the next that may be sent, claimed, with their credits taken. Returns how many;
+  /// where they fill it there may be more.
+  std::size_t GiveCredits(Rank to, std::span<task::TaskPtr> tasks) {
     Link& link = LinkTo(to);
     std::size_t given = 0;
     std::lock_guard lock(link.mutex);
-    link.in_flight -= count;
     while (given < tasks.size() && !link.waiting.empty() && link.in_flight < credits_) {
       tasks[given] = link.waiting.Pop();
       if (!tasks[given]->Claim()) continue;  // cancelled meanwhile

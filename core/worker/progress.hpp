@@ -141,6 +141,23 @@ class Progress {
   template <class Done>
   bool Wait(Sleeper& me, Done done, std::int64_t deadline_ns, CoreClaim* core = nullptr);
 
+  /// Polls for about a microsecond until `done()`, if nobody else polls and the waiting threads have a core: an answer of a
+  /// rank that spins has come by then, and its waiter need not be registered. Returns done() at the end.
+  template <class Done>
+  bool SpinBriefly(Done done) {
+    if (!TryTakeToken(Token::kWaiter)) return done();
+    bool ended = done();
+    if (spinner_.held()) {
+      SayPolled();
+      for (int polls = 0; polls < kBriefPolls && !ended; ++polls) {
+        PollHeld();
+        ended = done();
+      }
+    }
+    LeaveToken();
+    return ended;
+  }
+
   /// Sees to it that the service thread is on watch: it calls on_tick, and looks for messages when nobody else does.
   void EnsureWatch() {
     // Relaxed: who ends its turn fences before. For others a stale `true` costs a tick, since the watch ends late.
@@ -155,6 +172,7 @@ class Progress {
   static constexpr int kQuietTicks = 40;  // 10 ms without work until the watch ends
   static constexpr std::int64_t kHousekeepingNs = 1'000'000;
   static constexpr std::uint64_t kPollsBetweenClocks = 32;
+  static constexpr int kBriefPolls = 64;
 
   /// Who has the token. A waiter calls EnsureWatch after it gave it back, so that the service thread may rest
   /// meanwhile.
@@ -172,6 +190,12 @@ class Progress {
   void ReleaseToken() {
     holder_.store({}, std::memory_order_relaxed);
     token_.store(Token::kFree, std::memory_order_release);
+  }
+  /// The end of a waiter's turn.
+  void LeaveToken() {
+    ReleaseToken();
+    node::FullFence();  // `token_` before `watching_`; the service thread does the reverse when it ends its watch
+    EnsureWatch();
   }
   /// To be called with the token: senders need not ring. The line is left alone where it says so already.
   void SayPolled() {
@@ -278,12 +302,10 @@ bool Progress::Wait(Sleeper& me, Done done, std::int64_t deadline_ns, CoreClaim*
         if (deadline_ns >= 0 && base::NowNanoseconds() >= deadline_ns) break;
       }
     }
-    if (held) {
-      ReleaseToken();
-      node::FullFence();  // `token_` before `watching_`; the service thread does the reverse when it ends its watch
-    }
-    // Also where another thread has the token: it may have counted on us at the door.
-    EnsureWatch();
+    if (held)
+      LeaveToken();
+    else
+      EnsureWatch();  // another thread has the token: it may have counted on us at the door
   }
 }
 

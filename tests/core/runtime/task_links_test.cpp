@@ -20,9 +20,10 @@ bool Offer(TaskLinks& links, TaskPtr task) { return links.TakeCreditOrKeep(kTher
 /// What may be sent when `count` credits have come back, two at a time.
 std::vector<TaskPtr> Given(TaskLinks& links, std::uint32_t count) {
   std::vector<TaskPtr> all;
-  for (std::size_t given = 2; given == 2; count = 0) {
+  if (!links.TakeBackCredits(kThere, count)) return all;
+  for (std::size_t given = 2; given == 2;) {
     TaskPtr some[2];
-    given = links.GiveCredits(kThere, count, some);
+    given = links.GiveCredits(kThere, some);
     all.insert(all.end(), some, some + given);
   }
   return all;
