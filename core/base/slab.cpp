@@ -135,6 +135,8 @@ void* SlabAllocate(std::size_t size_bytes) {
   Free* block = batch.first;
   batch.first = block->next;
   --batch.count;
+  // Read and written by the next call, and often cold by now.
+  __builtin_prefetch(batch.first, 1);
   return block;
 }
 

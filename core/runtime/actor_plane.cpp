@@ -33,8 +33,8 @@ Handle ActorPlane::Create(const detail::ActorOptions& options, detail::CallSpec&
   MANTA_EXPECT(options.max_concurrency >= 1, "SetMaxConcurrency(" << options.max_concurrency << "): at least 1");
   // Most actors need no more than a task without arguments does.
   const bool special = options.max_concurrency != 1 || options.max_restarts != 0 || !options.name.empty();
-  TaskPtr task = parts_.tasks.MakeRecord(options, std::move(call), TaskKind::kActorCreation, special);
-  TaskRecord& record = *task;
+  TaskPlane::Draft draft = parts_.tasks.MakeDraft(options, std::move(call), TaskKind::kActorCreation, special);
+  TaskRecord& record = *draft.task;
   if (special) {
     record.extra()->max_concurrency = options.max_concurrency;
     record.extra()->actor_name = options.name;
@@ -66,7 +66,7 @@ Handle ActorPlane::Create(const detail::ActorOptions& options, detail::CallSpec&
     if (options.max_restarts != 0) owned.MakeRare().creation = TaskPlane::CopyOf(record, false);
   }
   Counters::Add(parts_.counters.actors_created);
-  return parts_.tasks.Submit(std::move(task));
+  return parts_.tasks.Submit(std::move(draft));
 }
 
 void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error) {
@@ -259,8 +259,8 @@ void ActorPlane::On(Rank, const wire::ActorDied& message) {
 
 // ---- callers ----
 Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options, detail::CallSpec&& call) {
-  TaskPtr task = parts_.tasks.MakeRecord(options, std::move(call), TaskKind::kActorCall);
-  TaskRecord& record = *task;
+  TaskPlane::Draft draft = parts_.tasks.MakeDraft(options, std::move(call), TaskKind::kActorCall);
+  TaskRecord& record = *draft.task;
   ObjectState& object = *object::StateOf(actor);
   record.actor().actor = actor;
   record.actor().actor_id = object.id;
@@ -275,10 +275,10 @@ Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options,
       record.ordered = true;
       record.actor().MakeRare().submitter = stream.second;
       in_order_.fetch_add(1, std::memory_order_relaxed);
-      order_.Enter(stream, task);
+      order_.Enter(stream, draft.task);
     }
   }
-  return parts_.tasks.Submit(std::move(task));
+  return parts_.tasks.Submit(std::move(draft));
 }
 
 void ActorPlane::SendCall(const TaskPtr& task) {

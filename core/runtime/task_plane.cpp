@@ -44,7 +44,7 @@ class TaskPlane::ArgumentWait final : public object::ObjectWaiter {
     while (!ready->empty()) {
       auto [next_plane, next] = std::move(ready->front());
       ready->pop_front();
-      next_plane->ArgumentsReady(next);
+      next_plane->ArgumentsReady(std::move(next));
     }
     draining = false;
   }
@@ -57,6 +57,7 @@ TaskPlane::TaskPlane(Options options, Parts parts)
       back_pressure_(parts_.progress, options_.queue_bytes),
       foreign_(options_.ranks),
       links_(options_.ranks, options_.credits),
+      credits_back_(static_cast<std::size_t>(options_.ranks)),
       classes_of_(static_cast<std::size_t>(options_.ranks)) {
   for (const scheduling::NodeSpec& node : options_.nodes)
     if (auto mine = node.slots.find(options_.self); mine != node.slots.end()) own_slots_.store(mine->second.units());
@@ -83,7 +84,8 @@ std::optional<std::string> TaskPlane::WhyInfeasible(const wire::Shape& shape, st
   return scheduling::WhyInfeasible(options_.nodes, shape, rank);
 }
 
-TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSpec&& call, TaskKind kind, bool extra) {
+TaskPlane::Draft TaskPlane::MakeDraft(const detail::TaskOptions& options, detail::CallSpec&& call, TaskKind kind,
+                                      bool extra) {
   if (options.rank && (*options.rank < 0 || *options.rank >= options_.ranks))
     throw UsageError("SetRank(" + std::to_string(*options.rank) + "): the job has ranks 0 to " +
                      std::to_string(options_.ranks - 1));
@@ -109,7 +111,8 @@ TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSp
   layout.bytes = call.bytes.size();
   layout.extra = extra || !(zero_cpu || (one_cpu && kind != TaskKind::kActorCreation)) || !call.arguments.empty() ||
                  !call.carried.empty() || !options.name.empty();
-  TaskPtr task = TaskRecord::MakeOwned(layout, parts_.objects.MakePending());
+  auto [result, held] = parts_.objects.MakePendingTwice();
+  TaskPtr task = TaskRecord::MakeOwned(layout, std::move(held));
   TaskRecord& record = *task;
   record.one_cpu = one_cpu;
   record.zero_cpu = zero_cpu;
@@ -138,7 +141,7 @@ TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSp
   }
   // Results are taken in now and then, so that a long row of submissions neither fills the rings nor idles the others.
   if (options_.ranks > 1 && submitter.submitted % kSubmitsPerPoll == 0) parts_.progress.PollInPassing();
-  return task;
+  return {std::move(task), std::move(result)};
 }
 
 TaskPtr TaskPlane::CopyOf(const TaskRecord& old, bool hold_result) {
@@ -178,22 +181,21 @@ TaskPtr TaskPlane::CopyOf(const TaskRecord& old, bool hold_result) {
   return again;
 }
 
-Handle TaskPlane::Submit(TaskPtr task) {
+Handle TaskPlane::Submit(Draft draft) {
+  TaskPtr& task = draft.task;
+  Handle& result = draft.result;
   TaskRecord& record = *task;
-  ObjectState& object = *record.result_object();
-  Handle result = object::Hold(object);
-  {
-    std::lock_guard lock(object.Lock());
-    object.SetProducer(TaskPtr(task).Release());
-  }
-  submitted_.fetch_add(1, std::memory_order_relaxed);
+  ObjectState& object = *object::StateOf(result);
+  // A call that has entered its stream's order is known there.
+  object.SetProducer((record.ordered ? TaskPtr(task) : task.CopyUnshared()).Release());
+  submitted_.Add();
   Counters::Add(parts_.counters.tasks_submitted);
   base::Record(base::EventKind::kTaskSubmitted, object.id);
   if (record.kind() == TaskKind::kActorCall) Counters::Add(parts_.counters.actor_calls);
   const bool call = record.kind() == TaskKind::kActorCall;
   if (record.arguments().empty() && (!call || object::StateOf(record.actor().actor)->done())) {
-    ArgumentsReady(task);
-    return result;
+    ArgumentsReady(std::move(task));
+    return std::move(result);
   }
 
   // Borrowed refs need their value's whereabouts; pending ones are waited for.
@@ -207,8 +209,8 @@ Handle TaskPlane::Submit(TaskPtr task) {
   for (const auto& argument : record.arguments()) await(argument.object);
   if (call) await(record.actor().actor);  // its value is where the actor lives
   if (awaited.empty()) {
-    ArgumentsReady(task);
-    return result;
+    ArgumentsReady(std::move(task));
+    return std::move(result);
   }
   auto* group = new ArgumentWait::Group{this, task, {}, std::vector<ArgumentWait>(awaited.size())};
   // One more than there are waits, so that the group lives until this loop is over.
@@ -218,7 +220,7 @@ Handle TaskPlane::Submit(TaskPtr task) {
     if (!awaited[i]->AddWaiter(group->waits[i])) ArgumentWait::CountDown(group);
   }
   ArgumentWait::CountDown(group);
-  return result;
+  return std::move(result);
 }
 
 object::ErrorPtr TaskPlane::ArgumentError(const TaskRecord& record) const {
@@ -236,14 +238,14 @@ object::ErrorPtr TaskPlane::ArgumentError(const TaskRecord& record) const {
   return record.kind() == TaskKind::kActorCall ? error_of(record.actor().actor) : nullptr;
 }
 
-void TaskPlane::ArgumentsReady(const TaskPtr& task) {
+void TaskPlane::ArgumentsReady(TaskPtr task) {
   object::ErrorPtr error = ArgumentError(*task);
   if (task->kind() != TaskKind::kTask)
     actors_->OwnedActorTaskReady(task, std::move(error));
   else if (error != nullptr)
     FailTask(task, std::move(error));
   else
-    Place(task);
+    Place(std::move(task));
 }
 
 void TaskPlane::Place(TaskPtr task) {
@@ -291,7 +293,7 @@ void TaskPlane::FailTask(const TaskPtr& task, object::ErrorPtr error) {
 }
 
 void TaskPlane::CountDone(TaskRecord& record) {
-  finished_.fetch_add(1, std::memory_order_release);
+  finished_.Add();
   if (!back_pressure_.on()) return;
   if (record.TakeCountsUnstarted()) back_pressure_.SubtractUnstarted(record.memory_bytes());
   if (record.TakeCountsUnended()) back_pressure_.SubtractUnended(record.memory_bytes());

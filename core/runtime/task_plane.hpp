@@ -76,14 +76,17 @@ class TaskPlane {
   void SetBeforeLeasedRun(std::function<void(const wire::Lease&)> action) { before_leased_run_ = std::move(action); }
 
   // ---- submitting: throws UsageError, InfeasibleError ----
-  /// A record with its result object, seed and shape; not yet submitted. May wait for room (queue-bytes), and park.
-  /// `extra`: it needs a TaskExtra whatever the options say.
-  TaskPtr MakeRecord(const detail::TaskOptions& options, detail::CallSpec&& call, task::TaskKind kind,
-                     bool extra = false);
+  /// A task that is not yet submitted, known to its maker only.
+  struct Draft {
+    TaskPtr task;   // with its result object, seed and shape
+    Handle result;  // for who gets the ref
+  };
+  /// May wait for room (queue-bytes), and park. `extra`: it needs a TaskExtra whatever the options say.
+  Draft MakeDraft(const detail::TaskOptions& options, detail::CallSpec&& call, task::TaskKind kind, bool extra = false);
   /// A record with the same call and options, of the same result; it holds that too, or only names it.
   static TaskPtr CopyOf(const TaskRecord& old, bool hold_result);
   /// Waits for the arguments, then places the task (or hands it to the actors' room).
-  Handle Submit(TaskPtr task);
+  Handle Submit(Draft draft);
   void Cancel(const Handle& result);
   /// Runs the unstarted task of `object` in place, if it is this rank's and may run here. Returns whether it did.
   bool TryRunInPlace(ObjectState& object);
@@ -121,6 +124,8 @@ class TaskPlane {
   void BorrowWasConfirmed();
   void ReturnLease(const wire::Lease& lease);
   void Housekeeping();
+  /// Messages were handled: what they left for the end of the batch. Holder of the token.
+  void Polled();
   /// From the service thread, at each of its ticks.
   void Tick();
   /// Asks the ledger for what an actor or task wants; `then` gets the granted lease under the token.
@@ -130,8 +135,11 @@ class TaskPlane {
   std::uint64_t DropQueued();
   /// The slots that this rank has for one-CPU tasks, free or not: its own less those it has ceded. In 1/10,000 CPU.
   std::int64_t slot_units() const { return own_slots_.load(std::memory_order_relaxed); }
-  std::uint64_t pending() const { return submitted_.load() - finished_.load(); }
-  std::uint64_t finished() const { return finished_.load(std::memory_order_relaxed); }
+  std::uint64_t pending() const {
+    const std::uint64_t finished = finished_.Sum();  // first: what has finished was submitted before
+    return submitted_.Sum() - finished;
+  }
+  std::uint64_t finished() const { return finished_.Sum(); }
   static std::string NameOf(const TaskRecord& task);
   /// How the tasks that make these objects stand, as far as this rank owns or runs them. In hang_answer.cpp.
   std::vector<wire::HangTask> TellOf(const std::vector<ObjectId>& objects);
@@ -162,7 +170,7 @@ class TaskPlane {
   };
 
   void SetShape(TaskRecord& task, const detail::TaskOptions& options) const;
-  void ArgumentsReady(const TaskPtr& task);
+  void ArgumentsReady(TaskPtr task);
   object::ErrorPtr ArgumentError(const TaskRecord& record) const;
   void Enqueue(TaskPtr task);
   void Arrived(const TaskPtr& task);
@@ -170,9 +178,10 @@ class TaskPlane {
   void RunInLane(TaskPtr task);
   void CheckFits(const TaskRecord& record, task::RunResult& result);
   object::ErrorPtr FailureToStore(const TaskRecord& record) const;
-  void RunHere(const TaskPtr& task, int executor);
+  void RunHere(TaskPtr task, int executor);
   void SendNow(TaskPtr task, Rank to);
   void SendWaiting(Rank to, std::uint32_t credits);
+  void CreditCameBack(Rank from);
   bool NeedsCredit(const TaskRecord& record) const;
   void TellClass(Rank to, const task::TaskClass& task_class);
   void SendOk(const TaskRecord& record, const task::RunResult& result);
@@ -196,13 +205,16 @@ class TaskPlane {
   static constexpr std::size_t kStackForInPlace = worker::StackPool::kTaskStackBytes;
   static constexpr std::uint64_t kSubmitsPerPoll = 32;
   static constexpr std::size_t kLongBacklog = 64;
+  static constexpr std::uint32_t kCreditBatch = 16;  // credits given back in one step at most
   static constexpr std::size_t kPlainInTaskOk = 24;  // with the head a cell of a ring
 
-  std::atomic<std::uint64_t> submitted_{0};  // by this rank; for Drain and shutdown
-  std::atomic<std::uint64_t> finished_{0};
+  base::SpreadCounter submitted_;  // by this rank; for Drain and shutdown
+  base::SpreadCounter finished_;
   BackPressure back_pressure_;
   ForeignTasks foreign_;
   TaskLinks links_;
+  std::vector<std::uint32_t> credits_back_;  // by rank, of this batch of messages; token's holder only
+  std::vector<Rank> credits_back_from_;      // those that are in it; token's holder only
   // The classes of other ranks' tasks as this process has them, by their numbers; token's holder only.
   std::vector<std::vector<const task::TaskClass*>> classes_of_;
 
