@@ -109,7 +109,7 @@ class Progress {
     /// Called by the service thread on each tick while it watches. Returns whether it must go on at every tick.
     std::function<bool()> on_tick;
     /// What LeaveForWait left: wakes who was not woken then. Any thread.
-    std::function<void()> before_wait;
+    std::function<void()> before_wait = {};
   };
   Progress(Options options, std::vector<Transport*> transports, MessageHandler& handler);
   ~Progress();
@@ -175,7 +175,8 @@ class Progress {
   }
   /// By a plain thread that is about to wait.
   void BeforeWait() {
-    if (left_.load(std::memory_order_relaxed) && left_.exchange(false, std::memory_order_relaxed))
+    if (left_.load(std::memory_order_relaxed) && left_.exchange(false, std::memory_order_relaxed) &&
+        options_.before_wait)
       options_.before_wait();
   }
 
