@@ -147,14 +147,16 @@ class Progress {
   /// rank that spins has come by then, and its waiter need not be registered. Returns done() at the end.
   template <class Done>
   bool SpinBriefly(Done done) {
-    if (!TryTakeToken(Token::kWaiter)) return done();
+    if (!TryTakeToken(Token::kBrief)) return done();
+    if (!spinner_.held()) {
+      ReleaseToken();
+      return done();
+    }
+    SayPolled();
     bool ended = done();
-    if (spinner_.held()) {
-      SayPolled();
-      for (int polls = 0; polls < kBriefPolls && !ended; ++polls) {
-        PollHeld();
-        ended = done();
-      }
+    for (int polls = 0; polls < kBriefPolls && !ended; ++polls) {
+      PollHeld();
+      ended = done();
     }
     LeaveToken();
     return ended;
@@ -204,7 +206,7 @@ class Progress {
     holder_.store({}, std::memory_order_relaxed);
     token_.store(Token::kFree, std::memory_order_release);
   }
-  /// The end of a waiter's turn.
+  /// The end of a turn after SayPolled.
   void LeaveToken() {
     ReleaseToken();
     node::FullFence();  // `token_` before `watching_`; the service thread does the reverse when it ends its watch
