@@ -174,7 +174,7 @@ void ActorPlane::RunCreation(const ActorPtr& actor, const TaskPtr& task) {
     }
   }
   result.actor.reset();
-  if (task->extra() != nullptr) task->extra()->arguments.clear();  // of ours: the owner keeps what a restart needs
+  task->DropArguments();  // of ours: the owner keeps what a restart needs
   if (failed) {
     parts_.tasks.ReturnLease(lease);
     if (!result.error)

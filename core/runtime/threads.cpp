@@ -53,9 +53,16 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   bool Accepts(Takes what) const { return (takes_.load(std::memory_order_relaxed) & what) != 0; }
   bool polls() const { return polls_; }
   bool HandOver(task::TaskPtr& task) {
-    if (!pool_.queue_.empty() || !TakeOwnTurn()) return false;
+    if (next_ || !pool_.queue_.empty() || !(std::exchange(ends_task_, false) || TakeOwnTurn())) return false;
     next_ = std::move(task);
     return true;
+  }
+  void TaskEnds() { ends_task_ = TakesTasks(); }
+  /// What was to be run next must not wait for something else that may be long.
+  void ShareNext() {
+    if (!next_) return;
+    pool_.queue_.Push(std::move(next_));
+    pool_.WakeOne();
   }
   /// In a poll of its own a task has come: whether it will run that one, and not one that came before.
   bool TakeOwnTurn() {
@@ -67,6 +74,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   // A task that waits leaves its CPU to the thread, which runs others or gives it back; and has it again afterwards
   // even where none is free: it must not wait twice.
   bool BeforeWait() override {
+    ends_task_ = false;
     pool_.parks_.fetch_add(1, std::memory_order_relaxed);
     pool_.work_.RunningTaskWaits();
     return std::exchange(in_lane_job_, false);
@@ -137,7 +145,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   }
   void Poll() {
     polls_ = true;
-    free_for_task_ = TakesTasks() && pool_.queue_.empty();
+    free_for_task_ = !next_ && TakesTasks() && pool_.queue_.empty();
     pool_.progress_.PollIfDue();
     polls_ = false;
   }
@@ -147,12 +155,6 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
     has_slot_ = false;
     pool_.slots_.GiveBack(Amount::Whole(1));
     pool_.work_.SlotWasReturned();
-  }
-  /// What was to be run next must not wait for something else that may be long.
-  void ShareNext() {
-    if (!next_) return;
-    pool_.queue_.Push(std::move(next_));
-    pool_.WakeOne();
   }
   bool RunLaneJob() {
     if (!HasLaneJob()) return false;
@@ -187,6 +189,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
     if (!task) return false;
     core_.Take();
     pool_.work_.RunOnExecutor(std::move(task), index_);
+    ends_task_ = false;
     return true;
   }
 
@@ -196,7 +199,8 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   worker::CoreClaim core_;
   bool has_slot_ = false;
   bool polls_ = false;
-  task::TaskPtr next_;                  // came in its own poll: run before the queue
+  task::TaskPtr next_;                  // came in its own poll, or with the end of its task: run before the queue
+  bool ends_task_ = false;              // it tells of a task's end, and is free for what becomes ready by that
   bool free_for_task_ = false;          // while it polls: nothing is queued that it has to run first
   bool in_lane_job_ = false;            // of the running flow
   std::atomic<int> lane_jobs_{0};       // that run or wait here; relaxed, read by the service thread
@@ -259,6 +263,14 @@ bool ExecutorPool::WakeIdle(Takes what, bool awake) {
 
 bool ExecutorPool::HandOver(task::TaskPtr& task) {
   return this_executor != nullptr && &this_executor->pool() == this && this_executor->HandOver(task);
+}
+
+void ExecutorPool::TaskEnds() {
+  if (this_executor != nullptr && &this_executor->pool() == this) this_executor->TaskEnds();
+}
+
+void ExecutorPool::ShareNext() {
+  if (this_executor != nullptr && &this_executor->pool() == this) this_executor->ShareNext();
 }
 
 bool ExecutorPool::WakeOne() {

@@ -113,14 +113,17 @@ S ConvertArgument(A&& argument) {
   }
 }
 
-/// One argument on its way into a call: its value, or where it is a ref nothing but that.
+/// One argument on its way into a call: the caller's own where it is of the right type (it outlives this), else its
+/// value, converted; or where it is a ref nothing but that.
 template <class P, class A>
 class Outgoing {
  public:
   using S = Stored<P>;
-  static constexpr bool kRef = kIsRefFor<S, std::remove_cvref_t<A>>;
-  static constexpr bool kList = kIsRefListFor<S, std::remove_cvref_t<A>>;
-  using Kept = std::conditional_t<kRef || kList, std::remove_cvref_t<A>, S>;
+  using Given = std::remove_cvref_t<A>;
+  static constexpr bool kRef = kIsRefFor<S, Given>;
+  static constexpr bool kList = kIsRefListFor<S, Given>;
+  static constexpr bool kAsGiven = kRef || kList || (std::is_same_v<S, Given> && !std::is_volatile_v<std::remove_reference_t<A>>);
+  using Kept = std::conditional_t<kAsGiven, A&&, S>;
 
   explicit Outgoing(A&& argument) : value_(Convert(std::forward<A>(argument))) {}
 
@@ -128,12 +131,12 @@ class Outgoing {
   std::size_t Measure(CallSpec& call, std::uint32_t param) {
     if constexpr (kRef) {
       CheckUsable(value_.handle());
-      call.arguments.push_back({param, ArgumentRef::kWhole, value_.handle()});
+      call.arguments.Add(param, ArgumentRef::kWhole, std::forward<A>(value_).handle());
       return 0;
     } else if constexpr (kList) {
       for (std::size_t i = 0; i < value_.size(); ++i) {
         CheckUsable(value_[i].handle());
-        call.arguments.push_back({param, static_cast<std::uint32_t>(i), value_[i].handle()});
+        call.arguments.Add(param, static_cast<std::uint32_t>(i), value_[i].handle());
       }
       as_ref_ = !value_.empty();
       return as_ref_ ? 0 : sizeof(std::uint64_t);
@@ -147,8 +150,8 @@ class Outgoing {
         size = MeasureObject<S>(&value_);
       }
       if (size > kLargeArgument) {
-        call.arguments.push_back(
-            {param, ArgumentRef::kWhole, PutOwned(OpsOf<S>(), std::make_shared<const S>(std::move(value_)))});
+        call.arguments.Add(param, ArgumentRef::kWhole,
+                           PutOwned(OpsOf<S>(), std::make_shared<const S>(std::forward<Kept>(value_))));
         as_ref_ = true;
         return 0;
       }
@@ -169,7 +172,7 @@ class Outgoing {
 
  private:
   static Kept Convert(A&& argument) {
-    if constexpr (kRef || kList) return Kept(std::forward<A>(argument));
+    if constexpr (kAsGiven) return std::forward<A>(argument);
     else return ConvertArgument<S, P>(std::forward<A>(argument));
   }
   Kept value_;
@@ -188,10 +191,10 @@ class Incoming {
   Incoming(Invocation& invocation, std::uint32_t param, ReadArchive& archive) {
     const std::span<const ArgumentRef> given = invocation.Given(param);
     if (given.empty()) {
-      own_ = ReadItem<S>(archive);
+      ReadOwn(archive);
     } else if (given.front().element != ArgumentRef::kWhole) {
       if constexpr (ListElement<S>::kYes) {
-        own_ = std::make_unique<S>();
+        MakeOwn(S());
         for (const ArgumentRef& one : given) own_->push_back(OwnValue<typename S::value_type>(invocation, one));
       }
     } else if constexpr (kView) {
@@ -202,7 +205,7 @@ class Incoming {
     } else if constexpr (kByReference) {
       shared_ = invocation.Value(given.front(), OpsOf<S>());
     } else {
-      own_ = std::make_unique<S>(OwnValue<S>(invocation, given.front()));
+      MakeOwn(OwnValue<S>(invocation, given.front()));
     }
   }
 
@@ -225,6 +228,28 @@ class Incoming {
   template <class U, class Al>
   struct ListElement<std::vector<U, Al>> { static constexpr bool kYes = kIsSerializable<U>; };
 
+  void MakeOwn(S&& value) {
+    if constexpr (kIsArray<S>) own_.emplace(std::move(value));
+    else own_ = std::make_unique<S>(std::move(value));
+  }
+  /// The value that came with the call.
+  void ReadOwn(ReadArchive& archive) {
+    if constexpr (!kIsArray<S>) {
+      own_ = ReadItem<S>(archive);
+    } else {
+      using Item = typename ArrayElement<S>::type;
+      const std::size_t count = ReadCount<Item>(archive);
+      const std::byte* const from = archive.position();
+      archive.Skip(count * sizeof(Item));
+      if (kView && reinterpret_cast<std::uintptr_t>(from) % alignof(Item) == 0) {
+        in_place_ = from;  // the call's bytes stay until it returns
+        in_place_count_ = count;
+      } else {
+        own_.emplace(ArrayFrom<S>(from, count));
+      }
+    }
+  }
+
   template <class V>
   static V OwnValue(Invocation& invocation, const ArgumentRef& given) {
     if constexpr (std::is_copy_constructible_v<V>) {
@@ -235,7 +260,8 @@ class Incoming {
     }
   }
 
-  std::unique_ptr<S> own_;
+  /// What is only elements needs no memory beside theirs.
+  std::conditional_t<kIsArray<S>, std::optional<S>, std::unique_ptr<S>> own_;
   std::shared_ptr<const void> shared_;
   const std::byte* in_place_ = nullptr;
   std::size_t in_place_count_ = 0;
@@ -250,7 +276,7 @@ class Incoming<P> {
   Incoming(Invocation& invocation, std::uint32_t param, ReadArchive& archive) {
     const std::span<const ArgumentRef> given = invocation.Given(param);
     if (given.empty()) archive.Bytes(bytes_, sizeof(S));
-    else std::memcpy(bytes_, invocation.Value(given.front(), OpsOf<S>()).get(), sizeof(S));
+    else invocation.CopyPlain(given.front(), OpsOf<S>(), bytes_);
   }
   decltype(auto) get() {
     S& value = *std::launder(reinterpret_cast<S*>(bytes_));
