@@ -134,7 +134,7 @@ std::uint64_t RankRuntime::ProgressSoFar() const {
        {&counters_.tasks_submitted, &counters_.tasks_executed, &counters_.tasks_failed, &counters_.tasks_cancelled,
         &counters_.tasks_retried, &counters_.actor_tasks_executed, &counters_.actors_created, &counters_.puts,
         &counters_.bytes_copied_get, &counters_.bytes_fetched_messages, &counters_.bytes_fetched_rma})
-    sum += counter->load(std::memory_order_relaxed);
+    sum += counter->Sum();
   return sum;
 }
 

@@ -169,7 +169,7 @@ Handle TaskPlane::Submit(TaskPtr task) {
     std::lock_guard lock(object.Lock());
     object.SetProducer(TaskPtr(task).Release());
   }
-  submitted_.fetch_add(1, std::memory_order_relaxed);
+  submitted_.Add();
   Counters::Add(parts_.counters.tasks_submitted);
   base::Record(base::EventKind::kTaskSubmitted, object.id);
   if (record.kind() == TaskKind::kActorCall) Counters::Add(parts_.counters.actor_calls);
@@ -293,7 +293,7 @@ void TaskPlane::FailTask(const TaskPtr& task, object::ErrorPtr error) {
 }
 
 void TaskPlane::CountDone(TaskRecord& record) {
-  finished_.fetch_add(1, std::memory_order_release);
+  finished_.Add();
   if (!back_pressure_.on()) return;
   if (record.TakeCountsUnstarted()) back_pressure_.SubtractUnstarted(record.memory_bytes());
   if (record.TakeCountsUnended()) back_pressure_.SubtractUnended(record.memory_bytes());

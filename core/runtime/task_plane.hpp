@@ -128,8 +128,11 @@ class TaskPlane final : private task::ArgumentEvents {
   std::uint64_t DropQueued();
   /// The slots that this rank has for one-CPU tasks, free or not: its own less those it has ceded. In 1/10,000 CPU.
   std::int64_t slot_units() const { return own_slots_.load(std::memory_order_relaxed); }
-  std::uint64_t pending() const { return submitted_.load() - finished_.load(); }
-  std::uint64_t finished() const { return finished_.load(std::memory_order_relaxed); }
+  std::uint64_t pending() const {
+    const std::uint64_t finished = finished_.Sum();  // first: what has finished was submitted before
+    return submitted_.Sum() - finished;
+  }
+  std::uint64_t finished() const { return finished_.Sum(); }
   static std::string NameOf(const TaskRecord& task);
   /// How the tasks that make these objects stand, as far as this rank owns or runs them. In hang_answer.cpp.
   std::vector<wire::HangTask> TellOf(const std::vector<ObjectId>& objects);
@@ -203,8 +206,8 @@ class TaskPlane final : private task::ArgumentEvents {
   static constexpr std::size_t kLongBacklog = 64;
   static constexpr std::size_t kPlainInTaskOk = 24;  // with the head a cell of a ring
 
-  std::atomic<std::uint64_t> submitted_{0};  // by this rank; for Drain and shutdown
-  std::atomic<std::uint64_t> finished_{0};
+  base::SpreadCounter submitted_;  // by this rank; for Drain and shutdown
+  base::SpreadCounter finished_;
   BackPressure back_pressure_;
   ForeignTasks foreign_;
   TaskLinks links_;
