@@ -52,7 +52,10 @@ TaskRecord::TaskRecord(const Layout& layout, bool owned)
   if (kind_ == TaskKind::kActorCall) new (ActorSlot()) ActorPart();
   if (has_arguments_) new (ArgumentSlot()) ArgumentPart(layout.arguments, sizeof(TaskRecord) + actor_bytes());
   if (has_extra_) *ExtraSlot() = new TaskExtra();
-  if (layout.bytes > kMaxInside) (*ExtraSlot())->bytes.resize(layout.bytes);
+  if (layout.bytes > kMaxInside) {
+    (*ExtraSlot())->bytes = std::make_unique_for_overwrite<std::byte[]>(layout.bytes);
+    (*ExtraSlot())->byte_count = layout.bytes;
+  }
 }
 
 TaskRecord::~TaskRecord() {
@@ -103,7 +106,7 @@ void TaskRecord::ResetResult() {
 }
 
 std::span<std::byte> TaskRecord::bytes() {
-  if (has_extra_ && !(*ExtraSlot())->bytes.empty()) return (*ExtraSlot())->bytes;
+  if (has_extra_ && (*ExtraSlot())->byte_count != 0) return {(*ExtraSlot())->bytes.get(), (*ExtraSlot())->byte_count};
   return {Tail() + head_bytes(), bytes_};
 }
 

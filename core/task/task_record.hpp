@@ -63,8 +63,9 @@ struct TaskExtra {
   std::string name;  // "": the function's
   Amount cpus;
   wire::Shape shape;
-  wire::Lease lease;       // of the run
-  std::vector<std::byte> bytes;  // where they don't fit behind the record
+  wire::Lease lease;  // of the run
+  std::unique_ptr<std::byte[]> bytes;  // where they don't fit behind the record,
+  std::size_t byte_count = 0;          // and how many
   // of a creation
   int max_concurrency = 1;
   std::uint32_t incarnation = 0;

@@ -195,7 +195,7 @@ class Incoming {
     } else if (given.front().element != ArgumentRef::kWhole) {
       if constexpr (ListElement<S>::kYes) {
         MakeOwn(S());
-        for (const ArgumentRef& one : given) own_->push_back(OwnValue<typename S::value_type>(invocation, one));
+        for (const ArgumentRef& one : given) own().push_back(OwnValue<typename S::value_type>(invocation, one));
       }
     } else if constexpr (kView) {
       std::size_t size = 0;
@@ -213,12 +213,12 @@ class Incoming {
     if constexpr (kView) {
       using View = std::remove_cvref_t<P>;
       if (in_place_ != nullptr) return View(reinterpret_cast<const typename S::value_type*>(in_place_), in_place_count_);
-      const S& whole = own_ ? *own_ : *static_cast<const S*>(shared_.get());
+      const S& whole = shared_ == nullptr ? own() : *static_cast<const S*>(shared_.get());
       return View(whole.data(), whole.size());
     } else if constexpr (kByReference) {
-      return own_ ? static_cast<const S&>(*own_) : *static_cast<const S*>(shared_.get());
+      return shared_ == nullptr ? static_cast<const S&>(own()) : *static_cast<const S*>(shared_.get());
     } else {
-      return std::move(*own_);
+      return std::move(own());
     }
   }
 
@@ -229,7 +229,7 @@ class Incoming {
   struct ListElement<std::vector<U, Al>> { static constexpr bool kYes = kIsSerializable<U>; };
 
   void MakeOwn(S&& value) {
-    if constexpr (kIsArray<S>) own_.emplace(std::move(value));
+    if constexpr (kIsArray<S>) own_ = std::move(value);
     else own_ = std::make_unique<S>(std::move(value));
   }
   /// The value that came with the call.
@@ -245,14 +245,19 @@ class Incoming {
         in_place_ = from;  // the call's bytes stay until it returns
         in_place_count_ = count;
       } else {
-        own_.emplace(ArrayFrom<S>(from, count));
+        own_ = ArrayFrom<S>(from, count);
       }
     }
   }
 
   template <class V>
   static V OwnValue(Invocation& invocation, const ArgumentRef& given) {
-    if constexpr (std::is_copy_constructible_v<V>) {
+    if constexpr (kPlainData<V>) {
+      struct Raw { alignas(V) std::byte bytes[sizeof(V)]; };
+      Raw raw;
+      invocation.CopyPlain(given, OpsOf<V>(), raw.bytes);
+      return *std::launder(reinterpret_cast<const V*>(raw.bytes));
+    } else if constexpr (std::is_copy_constructible_v<V>) {
       return *static_cast<const V*>(invocation.Value(given, OpsOf<V>()).get());
     } else {
       auto fresh = std::static_pointer_cast<const V>(invocation.FreshValue(given, OpsOf<V>()));
@@ -260,8 +265,13 @@ class Incoming {
     }
   }
 
-  /// What is only elements needs no memory beside theirs.
-  std::conditional_t<kIsArray<S>, std::optional<S>, std::unique_ptr<S>> own_;
+  S& own() {
+    if constexpr (kIsArray<S>) return own_;
+    else return *own_;
+  }
+
+  /// The value unless it is shared or read in place. What is only elements needs no memory beside theirs.
+  std::conditional_t<kIsArray<S>, S, std::unique_ptr<S>> own_{};
   std::shared_ptr<const void> shared_;
   const std::byte* in_place_ = nullptr;
   std::size_t in_place_count_ = 0;
