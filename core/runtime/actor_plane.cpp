@@ -26,8 +26,8 @@ ActorAddress AddressOf(const ObjectState& actor) {
 // ---- the owner ----
 Handle ActorPlane::Create(const detail::ActorOptions& options, detail::CallSpec&& call) {
   MANTA_EXPECT(options.max_concurrency >= 1, "SetMaxConcurrency(" << options.max_concurrency << "): at least 1");
-  TaskPtr task = parts_.tasks.MakeRecord(options, std::move(call), TaskKind::kActorCreation);
-  TaskRecord& record = *task;
+  TaskPlane::Draft draft = parts_.tasks.MakeDraft(options, std::move(call), TaskKind::kActorCreation);
+  TaskRecord& record = *draft.task;
   record.extra()->max_concurrency = options.max_concurrency;
   record.extra()->actor_name = options.name;
   record.retries_left = 0;
@@ -53,7 +53,7 @@ Handle ActorPlane::Create(const detail::ActorOptions& options, detail::CallSpec&
     if (options.max_restarts != 0) owned.MakeRare().creation = TaskPlane::CopyOf(record, false);
   }
   Counters::Add(parts_.counters.actors_created);
-  return parts_.tasks.Submit(std::move(task));
+  return parts_.tasks.Submit(std::move(draft));
 }
 
 void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error) {
@@ -242,8 +242,8 @@ void ActorPlane::On(Rank, const wire::ActorDied& message) {
 
 // ---- callers ----
 Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options, detail::CallSpec&& call) {
-  TaskPtr task = parts_.tasks.MakeRecord(options, std::move(call), TaskKind::kActorCall);
-  TaskRecord& record = *task;
+  TaskPlane::Draft draft = parts_.tasks.MakeDraft(options, std::move(call), TaskKind::kActorCall);
+  TaskRecord& record = *draft.task;
   ObjectState& object = *object::StateOf(actor);
   record.actor().actor = actor;
   record.actor().actor_id = object.id;
@@ -257,10 +257,10 @@ Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options,
     if (waits || sending_ || order_.Waits(stream)) {
       record.ordered = true;
       in_order_.fetch_add(1, std::memory_order_relaxed);
-      order_.Enter(stream, task);
+      order_.Enter(stream, draft.task);
     }
   }
-  return parts_.tasks.Submit(std::move(task));
+  return parts_.tasks.Submit(std::move(draft));
 }
 
 void ActorPlane::SendCall(const TaskPtr& task) {

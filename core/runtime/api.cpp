@@ -145,7 +145,7 @@ void ReleaseLast(CountedRecord* record) noexcept {
 // ---- tasks and actors ----
 Handle SubmitTask(const TaskOptions& options, CallSpec&& call) {
   RankRuntime& runtime = RankRuntime::Require();
-  return runtime.tasks().Submit(runtime.tasks().MakeRecord(options, std::move(call), wire::TaskKind::kTask));
+  return runtime.tasks().Submit(runtime.tasks().MakeDraft(options, std::move(call), wire::TaskKind::kTask));
 }
 Handle SubmitActorCall(const Handle& actor, const TaskOptions& options, CallSpec&& call) {
   RankRuntime& runtime = RankRuntime::Require();

@@ -67,6 +67,12 @@ class ObjectPlane {
 
   // ---- making ----
   Handle MakePending(bool is_actor = false) { return pool_.MakeOwned(options_.self, router_.session(), is_actor); }
+  /// The same with two holds.
+  std::pair<Handle, Handle> MakePendingTwice() {
+    Handle first = pool_.MakeOwned(options_.self, router_.session(), false, 1);
+    Handle second = Handle::Adopt(first.get());
+    return {std::move(first), std::move(second)};
+  }
   Handle PutOwned(const TypeOps& ops, std::shared_ptr<const void> object);  // user code
   Handle PutCopied(const TypeOps& ops, const void* object);                 // user code
   void CompleteLive(ObjectState& object, const TypeOps& ops, std::shared_ptr<const void> live);

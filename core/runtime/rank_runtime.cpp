@@ -205,6 +205,8 @@ void RankRuntime::OnMessage(Rank source, std::span<const std::byte> bytes) {
             "rank " << source << " sent a message of unknown kind " << static_cast<int>(header.kind));
 }
 
+void RankRuntime::OnPolled() { tasks_->Polled(); }
+
 void RankRuntime::Housekeeping() {
   objects_->Housekeeping();
   tasks_->Housekeeping();

@@ -1,6 +1,8 @@
 // Tasks between ranks: sent, arrived, ended.
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include "core/base/check.hpp"
 #include "core/base/event_ring.hpp"
@@ -50,7 +52,24 @@ void TaskPlane::SendTo(TaskPtr task, Rank to) {
 }
 
 void TaskPlane::SendWaiting(Rank to, std::uint32_t credits) {
-  for (TaskPtr task = links_.GiveCredits(to, credits); task; task = links_.GiveCredits(to, 0)) SendNow(std::move(task), to);
+  std::array<TaskPtr, kCreditBatch> tasks;
+  for (std::size_t given = tasks.size(); given == tasks.size(); credits = 0) {
+    given = links_.GiveCredits(to, credits, tasks);
+    for (std::size_t i = 0; i < given; ++i) SendNow(std::move(tasks[i]), to);
+  }
+}
+
+void TaskPlane::CreditCameBack(Rank from) {
+  std::uint32_t& count = credits_back_[static_cast<std::size_t>(from.value)];
+  if (count == 0) credits_back_from_.push_back(from);
+  if (++count >= kCreditBatch) SendWaiting(from, std::exchange(count, 0));
+}
+
+void TaskPlane::Polled() {
+  for (const Rank from : credits_back_from_)
+    if (std::uint32_t& count = credits_back_[static_cast<std::size_t>(from.value)]; count != 0)
+      SendWaiting(from, std::exchange(count, 0));
+  credits_back_from_.clear();
 }
 
 void TaskPlane::TellClass(Rank to, const task::TaskClass& task_class) {
@@ -124,30 +143,29 @@ void TaskPlane::SendNow(TaskPtr task, Rank to) {
   const task::TaskClass& task_class = record.task_class();
   TellClass(to, task_class);
   const ObjectId id = record.result();
-  wire::TaskPushHead head;
-  head.slot = id.slot;
-  head.generation = id.generation;
-  head.task_class = task_class.index;
-  head.attempt = record.attempt;
-  head.seed = record.seed;
-  const auto flag = [&head](bool set, wire::TaskPushHead::Flag which) {
-    if (set) head.flags = static_cast<std::uint8_t>(head.flags | which);
-  };
-  head.flags = static_cast<std::uint8_t>(record.kind());
-  flag(record.one_cpu, wire::TaskPushHead::kOneCpu);
-  flag(record.zero_cpu, wire::TaskPushHead::kZeroCpu);
-  flag(record.is_pinned(), wire::TaskPushHead::kPinned);
   const std::span<detail::ArgumentRef> arguments = record.arguments();
   const bool small = AreSmall(arguments);
-  if (small) head.small_arguments = static_cast<std::uint8_t>(arguments.size());
-  flag(!small, wire::TaskPushHead::kArguments);
-  flag(record.extra() != nullptr, wire::TaskPushHead::kMore);
 
   thread_local auto* kept = new std::vector<std::byte>();  // never destroyed, see Router::Send
   std::vector<std::byte>& message = *kept;
-  message.clear();
+  using Head = wire::TaskPushHead;
+  message.resize(sizeof(Head));
+  {
+    // In place: copied right after it was put together it would have to wait for its own stores.
+    Head& head = *new (message.data()) Head();
+    parts_.router.StampHeader(head);
+    head.slot = id.slot;
+    head.generation = id.generation;
+    head.task_class = task_class.index;
+    head.attempt = record.attempt;
+    head.seed = record.seed;
+    head.flags = static_cast<std::uint8_t>(
+        static_cast<int>(record.kind()) | (record.one_cpu ? Head::kOneCpu : 0) | (record.zero_cpu ? Head::kZeroCpu : 0) |
+        (record.is_pinned() ? Head::kPinned : 0) | (small ? 0 : Head::kArguments) |
+        (record.extra() != nullptr ? Head::kMore : 0));
+    if (small) head.small_arguments = static_cast<std::uint8_t>(arguments.size());
+  }
   wire::Writer writer(message);
-  writer.Raw(&head, sizeof(head));  // its place: it is not complete yet
   if (record.kind() == TaskKind::kActorCall) writer(record.actor().actor_id);
   if (small)
     for (const auto& argument : arguments) WriteSmall(writer, argument);
@@ -162,8 +180,6 @@ void TaskPlane::SendNow(TaskPtr task, Rank to) {
   // A Cancel that came between the claim and this saw kRunning and sent nothing.
   const bool cancelled = record.cancelled.load(std::memory_order_acquire);
   base::Record(base::EventKind::kTaskSent, id);
-  parts_.router.StampHeader(head);
-  std::memcpy(message.data(), &head, sizeof(head));
   parts_.router.SendBytes(to, message);
   if (cancelled) parts_.router.Send(to, wire::TaskCancel{id});
 }
@@ -331,7 +347,7 @@ void TaskPlane::OnTaskOk(Rank from, std::span<const std::byte> message) {
     CountDone(*ended);
     LetGoOfCall(*ended);
     ended->ResetResult();
-    if (credit) SendWaiting(from, 1);
+    if (credit) CreditCameBack(from);
     return;
   }
   const Handle held = parts_.objects.FindOwned(id);
@@ -345,7 +361,7 @@ void TaskPlane::OnTaskOk(Rank from, std::span<const std::byte> message) {
   const auto bytes = message.subspan(sizeof(done));
   value.inside.assign(bytes.begin(), bytes.end());
   Complete(task, wire::Outcome::kOk, &value, from, nullptr, nullptr);
-  if (credit) SendWaiting(from, 1);
+  if (credit) CreditCameBack(from);
 }
 
 void TaskPlane::On(Rank from, const wire::TaskDone& done) {
@@ -357,7 +373,7 @@ void TaskPlane::On(Rank from, const wire::TaskDone& done) {
   }
   const bool credit = NeedsCredit(*task) && done.started_before == 0;
   // Before Complete, which may send the task again and then needs a credit of its own.
-  if (credit) SendWaiting(from, 1);
+  if (credit) CreditCameBack(from);
   Complete(task, done.outcome, &done.value, from, done.error ? object::FromWire(*done.error) : nullptr, nullptr);
 }
 

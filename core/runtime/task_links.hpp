@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "core/node/spin_lock.hpp"
@@ -30,8 +31,8 @@ class TaskLinks {
       while (link->first != nullptr) Pop(*link);
   }
 
-  /// Whether a task may be sent to `to` now; else it is kept, queued, until credits come back.
-  bool TakeCreditOrKeep(Rank to, const task::TaskPtr& task) {
+  /// Whether a task may be sent to `to` now; else it is taken and kept, queued, until credits come back.
+  bool TakeCreditOrKeep(Rank to, task::TaskPtr& task) {
     Link& link = LinkTo(to);
     std::lock_guard lock(link.mutex);
     if (link.in_flight < credits_ && link.first == nullptr) {
@@ -39,25 +40,26 @@ class TaskLinks {
       return true;
     }
     task->phase.store(task::Phase::kQueued, std::memory_order_release);  // so that a cancel ends it
-    task::TaskRecord* last = task::TaskPtr(task).Release();
+    task::TaskRecord* last = task.Release();
     last->queue_next = nullptr;
     (link.first == nullptr ? link.first : link.last->queue_next) = last;
     link.last = last;
     return false;
   }
-  /// `count` credits have come back. The next task that may be sent, claimed, with its credit taken; call again with 0
-  /// until there is none.
-  task::TaskPtr GiveCredits(Rank to, std::uint32_t count) {
+  /// `count` credits have come back. Fills `tasks` from its begin with the next that may be sent, claimed, with their
+  /// credits taken. Returns how many; where they fill it there may be more: call again with 0.
+  std::size_t GiveCredits(Rank to, std::uint32_t count, std::span<task::TaskPtr> tasks) {
     Link& link = LinkTo(to);
+    std::size_t given = 0;
     std::lock_guard lock(link.mutex);
     link.in_flight -= count;
-    while (link.first != nullptr && link.in_flight < credits_) {
-      task::TaskPtr task = Pop(link);
-      if (!task->Claim()) continue;  // cancelled meanwhile
+    while (given < tasks.size() && link.first != nullptr && link.in_flight < credits_) {
+      tasks[given] = Pop(link);
+      if (!tasks[given]->Claim()) continue;  // cancelled meanwhile
       ++link.in_flight;
-      return task;
+      ++given;
     }
-    return {};
+    return given;
   }
 
   /// Whether `to` was told of a class; who gets false tells it, then calls SetTold. Two may tell it at once.

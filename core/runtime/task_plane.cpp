@@ -36,6 +36,7 @@ TaskPlane::TaskPlane(Options options, Parts parts)
       back_pressure_(parts_.progress, options_.queue_bytes),
       foreign_(options_.ranks),
       links_(options_.ranks, options_.credits),
+      credits_back_(static_cast<std::size_t>(options_.ranks)),
       classes_of_(static_cast<std::size_t>(options_.ranks)) {
   for (const scheduling::NodeSpec& node : options_.nodes)
     if (auto mine = node.slots.find(options_.self); mine != node.slots.end()) own_slots_.store(mine->second.units());
@@ -62,7 +63,7 @@ std::optional<std::string> TaskPlane::WhyInfeasible(const wire::Shape& shape, st
   return scheduling::WhyInfeasible(options_.nodes, shape, rank);
 }
 
-TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSpec&& call, TaskKind kind) {
+TaskPlane::Draft TaskPlane::MakeDraft(const detail::TaskOptions& options, detail::CallSpec&& call, TaskKind kind) {
   if (options.rank && (*options.rank < 0 || *options.rank >= options_.ranks))
     throw UsageError("SetRank(" + std::to_string(*options.rank) + "): the job has ranks 0 to " +
                      std::to_string(options_.ranks - 1));
@@ -89,7 +90,8 @@ TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSp
   layout.arguments = call.arguments.size();
   layout.extra = kind == TaskKind::kActorCreation || !(one_cpu || zero_cpu) || !call.carried.empty() ||
                  !options.name.empty();
-  TaskPtr task = TaskRecord::MakeOwned(layout, parts_.objects.MakePending());
+  auto [result, held] = parts_.objects.MakePendingTwice();
+  TaskPtr task = TaskRecord::MakeOwned(layout, std::move(held));
   TaskRecord& record = *task;
   record.one_cpu = one_cpu;
   record.zero_cpu = zero_cpu;
@@ -119,7 +121,7 @@ TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSp
   }
   // Results are taken in now and then, so that a long row of submissions neither fills the rings nor idles the others.
   if (options_.ranks > 1 && submitter.submitted % kSubmitsPerPoll == 0) parts_.progress.PollInPassing();
-  return task;
+  return {std::move(task), std::move(result)};
 }
 
 TaskPtr TaskPlane::CopyOf(const TaskRecord& old, bool hold_result) {
@@ -161,24 +163,24 @@ TaskPtr TaskPlane::CopyOf(const TaskRecord& old, bool hold_result) {
   return again;
 }
 
-Handle TaskPlane::Submit(TaskPtr task) {
+Handle TaskPlane::Submit(Draft draft) {
+  TaskPtr& task = draft.task;
+  Handle& result = draft.result;
   TaskRecord& record = *task;
-  ObjectState& object = *record.result_object();
-  Handle result = object::Hold(object);
-  {
-    std::lock_guard lock(object.Lock());
-    object.SetProducer(TaskPtr(task).Release());
-  }
+  ObjectState& object = *object::StateOf(result);
+  // A call that has entered its stream's order is known there.
+  object.SetProducer((record.ordered ? TaskPtr(task) : task.CopyUnshared()).Release());
   submitted_.Add();
   Counters::Add(parts_.counters.tasks_submitted);
   base::Record(base::EventKind::kTaskSubmitted, object.id);
   if (record.kind() == TaskKind::kActorCall) Counters::Add(parts_.counters.actor_calls);
+
   // Borrowed refs need their value's whereabouts; pending ones are waited for.
   for (const auto& argument : record.arguments()) AskFor(argument.object);
   if (record.kind() == TaskKind::kActorCall) AskFor(record.actor().actor);  // its value is where the actor lives
   task::ArgumentPart* const arguments = record.argument_part();
-  if (arguments == nullptr || arguments->Await(task, *this)) ArgumentsDone(std::move(task));
-  return result;
+  if ((arguments == nullptr || arguments->Await(task, *this)) && AwaitActor(task)) ArgumentsReady(std::move(task));
+  return std::move(result);
 }
 
 void TaskPlane::AskFor(const Handle& ref) {
@@ -186,16 +188,19 @@ void TaskPlane::AskFor(const Handle& ref) {
   if (!object.done() && !object.owned()) parts_.objects.RequestValue(object);
 }
 
+/// Whether it is no call, or its actor's address is known. If not, GoOn follows when it is.
+bool TaskPlane::AwaitActor(const TaskPtr& task) {
+  if (task->kind() != TaskKind::kActorCall) return true;
+  ObjectState& actor = *object::StateOf(task->actor().actor);
+  if (actor.done()) return true;
+  auto* const wait = new ActorWait(*this, task);
+  if (actor.AddWaiter(*wait)) return false;
+  delete wait;
+  return true;
+}
+
 void TaskPlane::ArgumentsDone(TaskPtr task) {
-  if (task->kind() == TaskKind::kActorCall) {
-    ObjectState& actor = *object::StateOf(task->actor().actor);
-    if (!actor.done()) {
-      auto* const wait = new ActorWait(*this, task);
-      if (actor.AddWaiter(*wait)) return;
-      delete wait;
-    }
-  }
-  GoOn(std::move(task));
+  if (AwaitActor(task)) GoOn(std::move(task));
 }
 
 /// Goes on with a task, one after another on this thread: the failure of one may make the next ready, and a chain of

@@ -76,12 +76,17 @@ class TaskPlane final : private task::ArgumentEvents {
   void SetBeforeLeasedRun(std::function<void(const wire::Lease&)> action) { before_leased_run_ = std::move(action); }
 
   // ---- submitting: throws UsageError, InfeasibleError ----
-  /// A record with its result object, seed and shape; not yet submitted. May wait for room (queue-bytes), and park.
-  TaskPtr MakeRecord(const detail::TaskOptions& options, detail::CallSpec&& call, task::TaskKind kind);
+  /// A task that is not yet submitted, known to its maker only.
+  struct Draft {
+    TaskPtr task;   // with its result object, seed and shape
+    Handle result;  // for who gets the ref
+  };
+  /// May wait for room (queue-bytes), and park.
+  Draft MakeDraft(const detail::TaskOptions& options, detail::CallSpec&& call, task::TaskKind kind);
   /// A record with the same call and options, of the same result; it holds that too, or only names it.
   static TaskPtr CopyOf(const TaskRecord& old, bool hold_result);
   /// Waits for the arguments, then places the task (or hands it to the actors' room).
-  Handle Submit(TaskPtr task);
+  Handle Submit(Draft draft);
   void Cancel(const Handle& result);
   /// Runs the unstarted task of `object` in place, if it is this rank's and may run here. Returns whether it did.
   bool TryRunInPlace(ObjectState& object);
@@ -119,6 +124,8 @@ class TaskPlane final : private task::ArgumentEvents {
   void BorrowWasConfirmed();
   void ReturnLease(const wire::Lease& lease);
   void Housekeeping();
+  /// Messages were handled: what they left for the end of the batch. Holder of the token.
+  void Polled();
   /// From the service thread, at each of its ticks.
   void Tick();
   /// Asks the ledger for what an actor or task wants; `then` gets the granted lease under the token.
@@ -164,9 +171,10 @@ class TaskPlane final : private task::ArgumentEvents {
 
   void SetShape(TaskRecord& task, const detail::TaskOptions& options) const;
   void AskFor(const Handle& ref);
-  // The steps of a task that was submitted: its arguments are done; so is the address of a call's actor, and it is its
-  // turn on this thread; none of them has failed.
+  // The steps of a task that waited: its arguments are done; so is the address of a call's actor; it is its turn on this
+  // thread.
   void ArgumentsDone(TaskPtr task) override;
+  bool AwaitActor(const TaskPtr& task);
   void GoOn(TaskPtr task);
   void ArgumentsReady(TaskPtr task);
   object::ErrorPtr ArgumentError(const TaskRecord& record) const;
@@ -176,9 +184,10 @@ class TaskPlane final : private task::ArgumentEvents {
   void RunInLane(TaskPtr task);
   void CheckFits(const TaskRecord& record, task::RunResult& result);
   object::ErrorPtr FailureToStore(const TaskRecord& record) const;
-  void RunHere(const TaskPtr& task, int executor);
+  void RunHere(TaskPtr task, int executor);
   void SendNow(TaskPtr task, Rank to);
   void SendWaiting(Rank to, std::uint32_t credits);
+  void CreditCameBack(Rank from);
   bool NeedsCredit(const TaskRecord& record) const;
   void TellClass(Rank to, const task::TaskClass& task_class);
   void WriteArguments(wire::Writer& writer, const TaskRecord& record, Rank to);
@@ -204,6 +213,7 @@ class TaskPlane final : private task::ArgumentEvents {
   static constexpr std::size_t kStackForInPlace = worker::StackPool::kTaskStackBytes;
   static constexpr std::uint64_t kSubmitsPerPoll = 32;
   static constexpr std::size_t kLongBacklog = 64;
+  static constexpr std::uint32_t kCreditBatch = 16;  // credits given back in one step at most
   static constexpr std::size_t kPlainInTaskOk = 24;  // with the head a cell of a ring
 
   base::SpreadCounter submitted_;  // by this rank; for Drain and shutdown
@@ -211,6 +221,8 @@ class TaskPlane final : private task::ArgumentEvents {
   BackPressure back_pressure_;
   ForeignTasks foreign_;
   TaskLinks links_;
+  std::vector<std::uint32_t> credits_back_;  // by rank, of this batch of messages; token's holder only
+  std::vector<Rank> credits_back_from_;      // those that are in it; token's holder only
   // The classes of other ranks' tasks as this process has them, by their numbers; token's holder only.
   std::vector<std::vector<const task::TaskClass*>> classes_of_;
 

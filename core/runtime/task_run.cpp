@@ -40,14 +40,14 @@ RunResult TaskPlane::Execute(TaskRecord& record, RunContext& run, void* self, Ob
   return result;
 }
 
-void TaskPlane::RunHere(const TaskPtr& task, int executor) {
+void TaskPlane::RunHere(TaskPtr task, int executor) {
   const RunNote note;
   RunContext run;
   run.executor = executor;
   if (task->cancelled.load(std::memory_order_acquire)) {
     RunResult cancelled;
     cancelled.error = object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(*task) + "' was cancelled");
-    Finish(task, run, std::move(cancelled));
+    Finish(std::move(task), run, std::move(cancelled));
     return;
   }
   if (task->owned() && task->TakeCountsUnstarted())
@@ -61,13 +61,13 @@ void TaskPlane::RunHere(const TaskPtr& task, int executor) {
     mean_run_ns_.store(mean == 0 ? last : mean + (last - mean) / 16, std::memory_order_relaxed);
   }
   if (executor >= 0 && run.outer == nullptr) parts_.executors.TaskEnds();
-  Finish(task, run, std::move(result));
+  Finish(std::move(task), run, std::move(result));
 }
 
 void TaskPlane::RunOnExecutor(TaskPtr task, int executor) {
   // A push ends the question of the whole rank: another executor that is idle asks again.
   if (options_.ranks > 1 && parts_.executors.AnyIdle() && parts_.queue.empty()) AskForWork();
-  RunHere(task, executor);
+  RunHere(std::move(task), executor);
   if (options_.ranks > 1 && supplier_.load(std::memory_order_relaxed) >= 0 && parts_.queue.size() < Want() / 2)
     AskForWork();
 }
@@ -126,10 +126,10 @@ bool TaskPlane::TryRunInPlace(ObjectState& object) {
     // A helper of a task's region shares the task's CPU, which is not free for others before the region ends.
     return false;
   }
-  const TaskPtr task = ProducerOf(object);
+  TaskPtr task = ProducerOf(object);
   if (!task || !task->one_cpu || task->kind() != task::TaskKind::kTask) return false;
   if ((task->is_pinned() && task->pinned() != options_.self) || !task->Claim()) return false;
-  RunHere(task, executor);
+  RunHere(std::move(task), executor);
   return true;
 }
 

@@ -95,11 +95,6 @@ TaskPtr TaskRecord::MakeForeign(const Layout& layout, const ObjectId& result) {
   return task;
 }
 
-ObjectId TaskRecord::result() const {
-  if (!owned_) return {Rank(rank_), result_.id.slot, result_.id.generation};
-  return result_.object == nullptr ? ObjectId() : result_.object->id;
-}
-
 void TaskRecord::ResetResult() {
   if (!owned_) return;
   object::Handle::Adopt(std::exchange(result_.object, nullptr)).Reset();

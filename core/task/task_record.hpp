@@ -146,7 +146,10 @@ class TaskRecord final : public base::Counted {
   /// To rank pinned(), or where the task is another rank's: to this one.
   bool is_pinned() const { return pinned_; }
   /// The result's id: names the task. The owner's record loses it when the task is done (ResetResult).
-  ObjectId result() const;
+  ObjectId result() const {
+    if (!owned_) return {Rank(rank_), result_.id.slot, result_.id.generation};
+    return result_.object == nullptr ? ObjectId() : result_.object->id;
+  }
   Rank owner() const { return owned_ ? Rank() : Rank(rank_); }
   Rank pinned() const { return pinned_ && owned_ ? Rank(rank_) : Rank(); }
   void Pin(Rank rank) {

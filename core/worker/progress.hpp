@@ -77,7 +77,7 @@ class Backoff {
   Step Next() {
     ++steps_;
     if (core_.held() && steps_ <= kSpins && steps_ != kFirstLook && steps_ % kLookAgain != 0) {
-      base::CpuRelax();
+      if (steps_ > kHotSpins) base::CpuRelax();
       return Step::kAgain;
     }
     return NextSlow();
@@ -85,6 +85,7 @@ class Backoff {
 
  private:
   static constexpr int kSpins = 2000;    // about 50 µs: as long as a futex takes to wake an idle core
+  static constexpr int kHotSpins = 64;   // without a pause, which costs as much as half a message
   static constexpr int kFirstLook = 32;  // about 1 µs: an answer of another rank that spins has come by then
   static constexpr int kLookAgain = 256;
   static constexpr int kYields = 20;
@@ -179,7 +180,10 @@ class Progress {
   std::size_t PollHeld() {
     std::size_t delivered = 0;
     for (Transport* transport : transports_) delivered += transport->Poll(handler_, 64);
-    if (delivered != 0) base::Record(base::EventKind::kPolled, delivered);
+    if (delivered != 0) {
+      handler_.OnPolled();
+      base::Record(base::EventKind::kPolled, delivered);
+    }
     const std::uint64_t polls = polls_.load(std::memory_order_relaxed) + 1;
     polls_.store(polls, std::memory_order_relaxed);
     if (polls % kPollsBetweenClocks == 0 || clock_due_) LookAtClock();
