@@ -11,7 +11,10 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "tests/mpi/api/support.hpp"
 
 namespace {
 
@@ -184,7 +187,7 @@ TEST(SmallRefs, OfAnyKindOfPlainDataCome) {
 
   EXPECT_EQ(*manta::Get(all.Remote(manta::Put(true), manta::Put('\2'), manta::Put(3.0f), manta::Put(std::int64_t{4}),
                                    manta::Put(Triple{5, 6, 7}), "8 bytes.", manta::Put(std::array<short, 3>{0, 0, 9}))),
-            44.0);
+            45.0);
 }
 
 TEST(SmallRefs, ComeBesideLargeAndPendingOnes) {
@@ -263,6 +266,39 @@ TEST(Chain, BreaksAtTheFirstFailure) {
   for (int i = 0; i < 20'000; ++i) ref = manta::Task(Next).Remote(ref);
 
   EXPECT_THROW(manta::Get(ref), std::out_of_range);
+}
+
+/// Whose destructor waits for a gate.
+struct SlowToDie {
+  std::string gate;
+  SlowToDie() = default;
+  explicit SlowToDie(std::string path) : gate(std::move(path)) {}
+  SlowToDie(SlowToDie&& other) noexcept : gate(std::exchange(other.gate, {})) {}
+  SlowToDie& operator=(SlowToDie&&) = delete;
+  ~SlowToDie() {
+    if (!gate.empty()) api_test::PassGate(gate);
+  }
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(gate);
+  }
+};
+
+TEST(Chain, GoesOnWhileAnArgumentIsDestroyed) {
+  if (manta::ClusterResources()["CPU"] < 2 * manta::NumRanks()) GTEST_SKIP() << "a rank has one executor";
+  api_test::Gate begin, end;
+  auto slow = manta::Put(SlowToDie(end.path()));
+  const auto first = manta::Task([](const SlowToDie&, const std::string& gate) {
+                       api_test::PassGate(gate);
+                       return 1;
+                     }).SetRank(0).Remote(slow, begin.path());
+  const auto second = manta::Task(Next).SetRank(0).Remote(first);
+  slow = {};
+
+  begin.Open();
+
+  EXPECT_EQ(*manta::Get(second, api_test::kPatience / 2), 2) << "it waited for the destructor";
+  end.Open();
 }
 
 TEST(RefArgument, MayBeGivenTwice) {
