@@ -266,6 +266,9 @@ void WaitForSome(RankRuntime& runtime, const HandleView& refs, std::size_t ready
 
 }  // namespace
 
+/// Of a long list of refs most objects are in no cache: those that come next are fetched while one is looked at.
+constexpr std::size_t kAhead = 8;
+
 void WaitObjects(const HandleView& refs, std::size_t count, std::int64_t timeout_ns, std::vector<std::uint32_t>& done) {
   RankRuntime& runtime = RankRuntime::Require();
   bool any_empty = false;
@@ -273,8 +276,10 @@ void WaitObjects(const HandleView& refs, std::size_t count, std::int64_t timeout
   if (any_empty) CheckNotEmpty(Handle());
   // Up to the first `count` that are done; all where there are fewer.
   done.clear();
-  for (std::size_t i = 0; i < refs.size() && (count == 0 || done.size() < count); ++i)
+  for (std::size_t i = 0; i < refs.size() && (count == 0 || done.size() < count); ++i) {
+    if (i + kAhead < refs.size()) __builtin_prefetch(refs[i + kAhead].get());
     if (Usable(runtime, refs[i]).done()) done.push_back(static_cast<std::uint32_t>(i));
+  }
   if (timeout_ns == 0) {
     if (count != 0 && done.size() >= count) return;
     for (std::size_t i = 0; i < refs.size(); ++i)
