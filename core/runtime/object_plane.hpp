@@ -122,8 +122,8 @@ class ObjectPlane {
   static RefOnWire RefTo(ObjectState& object);
   /// A ref that was met while reading bytes. Its registration is tied to `guard` and appended to `unconfirmed`.
   Handle AdoptRef(const RefOnWire& ref, const Handle& guard, std::vector<Handle>* unconfirmed);
-  /// Whether it is ready and few bytes of plain data, which travel as an argument by themselves, as a SmallArgument that
-  /// names no object: functions get copies of them anyway.
+  /// Whether it is ready and few bytes of plain data, which travel as an argument by themselves, as a SmallArgument
+  /// that names no object: functions get copies of them anyway.
   static bool IsSmall(const ObjectState& object) {
     return object.done() && object.inside() && object.format() == detail::Format::kPlain;
   }

@@ -159,10 +159,10 @@ void TaskPlane::SendNow(TaskPtr task, Rank to) {
     head.task_class = task_class.index;
     head.attempt = record.attempt;
     head.seed = record.seed;
-    head.flags = static_cast<std::uint8_t>(
-        static_cast<int>(record.kind()) | (record.one_cpu ? Head::kOneCpu : 0) | (record.zero_cpu ? Head::kZeroCpu : 0) |
-        (record.is_pinned() ? Head::kPinned : 0) | (small ? 0 : Head::kArguments) |
-        (record.extra() != nullptr ? Head::kMore : 0));
+    head.flags =
+        static_cast<std::uint8_t>(static_cast<int>(record.kind()) | (record.one_cpu ? Head::kOneCpu : 0) |
+                                  (record.zero_cpu ? Head::kZeroCpu : 0) | (record.is_pinned() ? Head::kPinned : 0) |
+                                  (small ? 0 : Head::kArguments) | (record.extra() != nullptr ? Head::kMore : 0));
     if (small) head.small_arguments = static_cast<std::uint8_t>(arguments.size());
   }
   wire::Writer writer(message);

@@ -88,8 +88,8 @@ TaskPlane::Draft TaskPlane::MakeDraft(const detail::TaskOptions& options, detail
   layout.kind = kind;
   layout.bytes = call.bytes.size();
   layout.arguments = call.arguments.size();
-  layout.extra = kind == TaskKind::kActorCreation || !(one_cpu || zero_cpu) || !call.carried.empty() ||
-                 !options.name.empty();
+  layout.extra =
+      kind == TaskKind::kActorCreation || !(one_cpu || zero_cpu) || !call.carried.empty() || !options.name.empty();
   auto [result, held] = parts_.objects.MakePendingTwice();
   TaskPtr task = TaskRecord::MakeOwned(layout, std::move(held));
   TaskRecord& record = *task;

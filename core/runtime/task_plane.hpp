@@ -171,8 +171,8 @@ class TaskPlane final : private task::ArgumentEvents {
 
   void SetShape(TaskRecord& task, const detail::TaskOptions& options) const;
   void AskFor(const Handle& ref);
-  // The steps of a task that waited: its arguments are done; so is the address of a call's actor; it is its turn on this
-  // thread.
+  // The steps of a task that waited: its arguments are done; so is the address of a call's actor; it is its turn on
+  // this thread.
   void ArgumentsDone(TaskPtr task) override;
   bool AwaitActor(const TaskPtr& task);
   void GoOn(TaskPtr task);

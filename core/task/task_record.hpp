@@ -63,7 +63,7 @@ struct TaskExtra {
   std::string name;  // "": the function's
   Amount cpus;
   wire::Shape shape;
-  wire::Lease lease;  // of the run
+  wire::Lease lease;                   // of the run
   std::unique_ptr<std::byte[]> bytes;  // where they don't fit behind the record,
   std::size_t byte_count = 0;          // and how many
   // of a creation

@@ -34,10 +34,8 @@ class Writer {
   std::size_t size() const { return to_.size(); }
   /// Over what was written at `at`.
   template <class T>
-    requires std::is_trivially_copyable_v<T>
-  void Rewrite(std::size_t at, const T& value) {
-    std::memcpy(to_.data() + at, &value, sizeof(T));
-  }
+  requires std::is_trivially_copyable_v<T>
+  void Rewrite(std::size_t at, const T& value) { std::memcpy(to_.data() + at, &value, sizeof(T)); }
   template <class T>
   void operator()(const T& value) {
     Write(value);

@@ -162,10 +162,10 @@ struct SmallArgument {
   static constexpr std::uint16_t kWhole = 0xffff;
 };
 static_assert(sizeof(SmallArgument) == 16);
-/// A task on its way to where it runs begins with this, so that one with few arguments is one cell of a ring. Then come,
-/// each only where there is one: the actor of a call (ObjectId); `small_arguments` times a SmallArgument and its bytes,
-/// or a list of WireArguments where not all are small; the length of what is encoded by TaskPushMore (32 bits) and that;
-/// the task's bytes, to the end.
+/// A task on its way to where it runs begins with this, so that one with few arguments is one cell of a ring. Then
+/// come, each only where there is one: the actor of a call (ObjectId); `small_arguments` times a SmallArgument and its
+/// bytes, or a list of WireArguments where not all are small; the length of what is encoded by TaskPushMore (32 bits)
+/// and that; the task's bytes, to the end.
 struct TaskPushHead {
   static constexpr Kind kKind = Kind::kTaskPush;
   // And TaskKind below them.
@@ -192,7 +192,13 @@ struct TaskPushMore {
   std::string actor_name;
   template <class V>
   void Fields(V& v) {
-    v(name); v(cpus); v(lease); v(carried); v(max_concurrency); v(incarnation); v(actor_name);
+    v(name);
+    v(cpus);
+    v(lease);
+    v(carried);
+    v(max_concurrency);
+    v(incarnation);
+    v(actor_name);
   }
 };
 /// What the tasks of one class share; comes before the first of them. Code as (module, offset).

@@ -63,7 +63,9 @@ struct Heard final : ArgumentEvents {
 };
 
 object::Handle Pending() { return Pool().MakeOwned(Rank(0), 1); }
-void Finish(const object::Handle& ref) { object::StateOf(ref)->Complete(object::Status::kReady, [] {}); }
+void Finish(const object::Handle& ref) {
+  object::StateOf(ref)->Complete(object::Status::kReady, [] {});
+}
 
 TaskPtr TaskOn(const std::vector<object::Handle>& refs, TaskRecord::Layout layout = {}) {
   layout.arguments = refs.size();

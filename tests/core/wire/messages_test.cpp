@@ -99,7 +99,9 @@ struct PushArguments {
   static constexpr Kind kKind = Kind::kTaskPush;
   std::vector<WireArgument> arguments;
   template <class V>
-  void Fields(V& v) { v(arguments); }
+  void Fields(V& v) {
+    v(arguments);
+  }
 };
 
 template <class M>

@@ -180,10 +180,11 @@ struct Triple {
 };
 
 TEST(SmallRefs, OfAnyKindOfPlainDataCome) {
-  const auto all = There([](bool a, char b, const float& c, std::int64_t d, Triple e, const std::string& text,
-                            std::array<short, 3> f) {
-    return static_cast<double>(a + b) + c + static_cast<double>(d + e.a + e.b + e.c) + static_cast<double>(text.size()) + f[2];
-  });
+  const auto all = There(
+      [](bool a, char b, const float& c, std::int64_t d, Triple e, const std::string& text, std::array<short, 3> f) {
+        return static_cast<double>(a + b) + c + static_cast<double>(d + e.a + e.b + e.c) +
+               static_cast<double>(text.size()) + f[2];
+      });
 
   EXPECT_EQ(*manta::Get(all.Remote(manta::Put(true), manta::Put('\2'), manta::Put(3.0f), manta::Put(std::int64_t{4}),
                                    manta::Put(Triple{5, 6, 7}), "8 bytes.", manta::Put(std::array<short, 3>{0, 0, 9}))),
@@ -208,8 +209,9 @@ TEST(SmallRefs, MayBeMany) {
 
     const double wanted = static_cast<double>(count * (count - 1) / 2);
     EXPECT_EQ(*manta::Get(There(SumOf).Remote(numbers)), wanted) << count;
-    EXPECT_EQ(*manta::Get(There([](double one, const std::vector<double>& all) { return one + Sum(all); })
-                              .Remote(manta::Put(0.5), numbers)),
+    EXPECT_EQ(*manta::Get(There([](double one, const std::vector<double>& all) {
+                            return one + Sum(all);
+                          }).Remote(manta::Put(0.5), numbers)),
               wanted + 0.5);
   }
 }
@@ -254,8 +256,9 @@ TEST(Chain, OfTasksThatWaitForManyEach) {
   for (int depth = 0; depth < 10; ++depth) {
     std::vector<manta::ObjectRef<double>> next;
     for (int i = 0; i < kWidth; ++i)
-      next.push_back(manta::Task([](const std::vector<double>& all) { return Sum(all) / static_cast<double>(all.size()); })
-                         .Remote(layer));
+      next.push_back(manta::Task([](const std::vector<double>& all) {
+                       return Sum(all) / static_cast<double>(all.size());
+                     }).Remote(layer));
     layer = std::move(next);
   }
   for (const auto& value : manta::Get(layer)) EXPECT_DOUBLE_EQ(*value, 1.0);
@@ -291,7 +294,9 @@ TEST(Chain, GoesOnWhileAnArgumentIsDestroyed) {
   const auto first = manta::Task([](const SlowToDie&, const std::string& gate) {
                        api_test::PassGate(gate);
                        return 1;
-                     }).SetRank(0).Remote(slow, begin.path());
+                     })
+                         .SetRank(0)
+                         .Remote(slow, begin.path());
   const auto second = manta::Task(Next).SetRank(0).Remote(first);
   slow = {};
 

@@ -122,7 +122,8 @@ class Outgoing {
   using Given = std::remove_cvref_t<A>;
   static constexpr bool kRef = kIsRefFor<S, Given>;
   static constexpr bool kList = kIsRefListFor<S, Given>;
-  static constexpr bool kAsGiven = kRef || kList || (std::is_same_v<S, Given> && !std::is_volatile_v<std::remove_reference_t<A>>);
+  static constexpr bool kAsGiven =
+      kRef || kList || (std::is_same_v<S, Given> && !std::is_volatile_v<std::remove_reference_t<A>>);
   using Kept = std::conditional_t<kAsGiven, A&&, S>;
 
   explicit Outgoing(A&& argument) : value_(Convert(std::forward<A>(argument))) {}
