@@ -185,7 +185,7 @@ void ActorPlane::RunCreation(const ActorPtr& actor, bool of_turn) {
   }
   if (task) {
     result.actor.reset();
-    if (task->extra() != nullptr) task->extra()->arguments.clear();  // of ours: the owner keeps what a restart needs
+    task->DropArguments();  // of ours: the owner keeps what a restart needs
     if (failed) {
       parts_.tasks.ReturnLease(lease);
       if (!result.error)

@@ -196,15 +196,7 @@ std::shared_ptr<const void> GetObject(const Handle& ref, const TypeOps& ops, std
 void GetPlain(const Handle& ref, const TypeOps& ops, void* to, std::int64_t timeout_ns) {
   RankRuntime& runtime = RankRuntime::Require();
   ObjectState& object = Ready(runtime, ref, timeout_ns);
-  MANTA_EXPECT(object.type_hash == ops.hash, "an object of another type than its ref says: the ref was made by a cast");
-  if (object.inside()) {
-    std::memcpy(to, object.bytes(), ops.item_bytes);
-    return;
-  }
-  std::lock_guard lock(object.Lock());
-  const Cold* cold = object.cold();
-  const void* from = cold != nullptr && cold->live != nullptr ? cold->live.get() : object.bytes();
-  std::memcpy(to, from, ops.item_bytes);
+  runtime.objects().CopyPlain(object, ops, to);
 }
 
 void GetNothing(const Handle& ref, std::int64_t timeout_ns) {

@@ -118,17 +118,18 @@ void RankRuntime::Start() {
 
 void RankRuntime::OnLastHold(ObjectState& object) {
   // A value that is only bytes has no destructor of the user's and may go under the token.
-  if (progress_->HeldByThisThread()) {
-    std::unique_lock lock(object.Lock());
-    const object::Cold* cold = object.cold();
-    if (object.in_use() && cold != nullptr && cold->live != nullptr &&
-        object.holds.load(std::memory_order_relaxed) == 0) {
-      auto kept = std::make_shared<Handle>(object::Hold(object));
-      lock.unlock();
-      lanes_->Push([kept] {});
-      return;
-    }
+  std::unique_lock lock(object.Lock());
+  const object::Cold* cold = object.cold();
+  const bool live =
+      object.in_use() && cold != nullptr && cold->live != nullptr && object.holds.load(std::memory_order_relaxed) == 0;
+  if (live && progress_->HeldByThisThread()) {
+    auto kept = std::make_shared<Handle>(object::Hold(object));
+    lock.unlock();
+    lanes_->Push([kept] {});
+    return;
   }
+  lock.unlock();
+  if (live) executors_->ShareNext();
   objects_->OnLastHold(object);
 }
 

@@ -49,7 +49,7 @@ class ActorTasks {
   ~ActorTasks() = default;
 };
 
-class TaskPlane {
+class TaskPlane final : private task::ArgumentEvents {
  public:
   struct Options {
     Rank self;
@@ -160,7 +160,7 @@ class TaskPlane {
   void On(Rank from, const wire::SlotsReturned& message);
 
  private:
-  class ArgumentWait;
+  class ActorWait;
   class ArrivedWait;
   struct Delayed {
     wire::TaskDone message;
@@ -170,6 +170,12 @@ class TaskPlane {
   };
 
   void SetShape(TaskRecord& task, const detail::TaskOptions& options) const;
+  void AskFor(const Handle& ref);
+  // The steps of a task that waited: its arguments are done; so is the address of a call's actor; it is its turn on
+  // this thread.
+  void ArgumentsDone(TaskPtr task) override;
+  bool AwaitActor(const TaskPtr& task);
+  void GoOn(TaskPtr task);
   void ArgumentsReady(TaskPtr task);
   object::ErrorPtr ArgumentError(const TaskRecord& record) const;
   void Enqueue(TaskPtr task);
@@ -184,6 +190,8 @@ class TaskPlane {
   void CreditCameBack(Rank from);
   bool NeedsCredit(const TaskRecord& record) const;
   void TellClass(Rank to, const task::TaskClass& task_class);
+  void WriteArguments(wire::Writer& writer, const TaskRecord& record, Rank to);
+  void WriteMore(wire::Writer& writer, const task::TaskExtra& extra, Rank to);
   void SendOk(const TaskRecord& record, const task::RunResult& result);
   void SendDone(Delayed&& done);
   void CancelOwned(const TaskPtr& task, const Handle& result);

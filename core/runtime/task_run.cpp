@@ -60,6 +60,7 @@ void TaskPlane::RunHere(TaskPtr task, int executor) {
     const std::int64_t last = base::NowNanoseconds() - begin;
     mean_run_ns_.store(mean == 0 ? last : mean + (last - mean) / 16, std::memory_order_relaxed);
   }
+  if (executor >= 0 && run.outer == nullptr) parts_.executors.TaskEnds();
   Finish(std::move(task), run, std::move(result));
 }
 

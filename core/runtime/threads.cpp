@@ -59,9 +59,16 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
     return true;
   }
   bool HandOver(task::TaskPtr& task) {
-    if (!pool_.queue_.empty() || !TakeOwnTurn()) return false;
+    if (next_ || !pool_.queue_.empty() || !(std::exchange(ends_task_, false) || TakeOwnTurn())) return false;
     next_ = std::move(task);
     return true;
+  }
+  void TaskEnds() { ends_task_ = TakesTasks(); }
+  /// What was to be run next must not wait for something else that may be long.
+  void ShareNext() {
+    if (!next_) return;
+    pool_.queue_.Push(std::move(next_));
+    pool_.WakeOne();
   }
   /// In a poll of its own a task has come: whether it will run that one, and not one that came before.
   bool TakeOwnTurn() {
@@ -73,6 +80,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   // A task that waits leaves its CPU to the thread, which runs others or gives it back; and has it again afterwards
   // even where none is free: it must not wait twice.
   bool BeforeWait() override {
+    ends_task_ = false;
     pool_.parks_.fetch_add(1, std::memory_order_relaxed);
     pool_.work_.RunningTaskWaits();
     return std::exchange(in_lane_job_, false);
@@ -148,7 +156,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
     if (!pool_.queue_.empty() && now - polled_at_ < kTicksBetweenPolls) return;
     polled_at_ = now;
     polls_ = true;
-    free_for_task_ = TakesTasks() && pool_.queue_.empty();
+    free_for_task_ = !next_ && TakesTasks() && pool_.queue_.empty();
     pool_.progress_.PollIfDue();
     polls_ = false;
   }
@@ -158,12 +166,6 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
     has_slot_ = false;
     pool_.slots_.GiveBack(Amount::Whole(1));
     pool_.work_.SlotWasReturned();
-  }
-  /// What was to be run next must not wait for something else that may be long.
-  void ShareNext() {
-    if (!next_) return;
-    pool_.queue_.Push(std::move(next_));
-    pool_.WakeOne();
   }
   bool RunLaneJob() {
     if (!HasLaneJob()) return false;
@@ -199,6 +201,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
     if (!task) return false;
     core_.Take();
     pool_.work_.RunOnExecutor(std::move(task), index_);
+    ends_task_ = false;
     return true;
   }
 
@@ -210,7 +213,8 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   bool polls_ = false;
   static constexpr std::uint64_t kTicksBetweenPolls = 4096;
   std::uint64_t polled_at_ = 0;         // CycleTicks
-  task::TaskPtr next_;                  // came in its own poll: run before the queue
+  task::TaskPtr next_;                  // came in its own poll, or with the end of its task: run before the queue
+  bool ends_task_ = false;              // it tells of a task's end, and is free for what becomes ready by that
   LaneJob* next_job_ = nullptr;         // the same of a lane job
   bool free_for_task_ = false;          // while it polls: nothing is queued that it has to run first
   bool in_lane_job_ = false;            // of the running flow
@@ -278,6 +282,14 @@ bool ExecutorPool::HandOver(task::TaskPtr& task) {
 
 bool ExecutorPool::HandOver(LaneJob* job) {
   return this_executor != nullptr && &this_executor->pool() == this && this_executor->HandOver(job);
+}
+
+void ExecutorPool::TaskEnds() {
+  if (this_executor != nullptr && &this_executor->pool() == this) this_executor->TaskEnds();
+}
+
+void ExecutorPool::ShareNext() {
+  if (this_executor != nullptr && &this_executor->pool() == this) this_executor->ShareNext();
 }
 
 bool ExecutorPool::WakeOne() {
