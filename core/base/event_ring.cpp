@@ -6,21 +6,8 @@
 
 #include "core/base/clock.hpp"
 
-#if defined(__x86_64__)
-#include <x86intrin.h>
-#endif
-
 namespace manta::base {
 namespace {
-
-/// Cycles of a counter that runs at one rate on all cores, or nanoseconds where there is none.
-inline std::uint64_t Cycles() {
-#if defined(__x86_64__)
-  return __rdtsc();
-#else
-  return static_cast<std::uint64_t>(NowNanoseconds());
-#endif
-}
 
 // A record is a small seqlock. Its one writer is the ring's thread:
 //   head = 0 (relaxed); time, a, b (release each); head = number and kind (release)
@@ -46,7 +33,7 @@ struct Ring {
     const std::uint64_t number = written.load(std::memory_order_relaxed);
     Slot& slot = slots[number & (kEventsKept - 1)];
     slot.head.store(0, std::memory_order_relaxed);
-    slot.time.store(Cycles(), std::memory_order_release);
+    slot.time.store(CycleTicks(), std::memory_order_release);
     slot.a.store(a, std::memory_order_release);
     slot.b.store(b, std::memory_order_release);
     slot.head.store((number + 1) << 16 | static_cast<std::uint64_t>(kind), std::memory_order_release);
@@ -81,9 +68,9 @@ Moment Now() {
   std::uint64_t least = ~0ull;
   // The closest of a few: between two reads of the counter this thread may have lost its core.
   for (int i = 0; i < 5; ++i) {
-    const std::uint64_t before = Cycles();
+    const std::uint64_t before = CycleTicks();
     const std::int64_t ns = NowNanoseconds();
-    const std::uint64_t took = Cycles() - before;
+    const std::uint64_t took = CycleTicks() - before;
     if (took < least) {
       least = took;
       best = {before + took / 2, ns};

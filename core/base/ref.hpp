@@ -32,8 +32,17 @@ class Ref {
     return *this;
   }
   ~Ref() {
-    // acq_rel: all that the holders did with the object happens before its end.
-    if (object_ != nullptr && object_->count_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete object_;
+    if (object_ == nullptr) return;
+    // A hold that is the only one stays so: new ones are made from others. Acquire, and acq_rel below: all that the
+    // holders did with the object happens before its end.
+    if (object_->count_.load(std::memory_order_acquire) == 1 ||
+        object_->count_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      delete object_;
+  }
+  /// A second hold on an object that no other thread knows yet; saves the locked instruction of a copy.
+  Ref CopyUnshared() const {
+    object_->count_.store(object_->count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    return Adopt(object_);
   }
   T* get() const { return object_; }
   /// Gives the hold to the caller, who Adopts it again some time: for lists through the objects themselves.

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kStep = 8;
 constexpr std::size_t kLargest = 512;
+constexpr std::size_t kLineBytes = 64;
 constexpr std::size_t kClasses = kLargest / kStep;
 constexpr std::size_t kBatch = 64;              // blocks that move between a thread and the stock
 constexpr std::size_t kChunkBytes = 256 << 10;  // taken from the system at a time
@@ -135,6 +136,9 @@ void* SlabAllocate(std::size_t size_bytes) {
   Free* block = batch.first;
   batch.first = block->next;
   --batch.count;
+  // The next call reads and writes the next one: of a million blocks that were freed few are in a cache still.
+  if (const auto* next = reinterpret_cast<const std::byte*>(batch.first); next != nullptr)
+    for (std::size_t line = 0; line < size_bytes; line += kLineBytes) __builtin_prefetch(next + line, 1);
   return block;
 }
 

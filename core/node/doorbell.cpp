@@ -40,6 +40,11 @@ int FutexWake(std::atomic<std::uint32_t>& word, int max_sleepers) {
   return static_cast<int>(woken);
 }
 
+void ArmHeavily(RankBlock& block, std::size_t ranks) {
+  constexpr std::size_t kMostRanks = 16;
+  if (RegisterForHeavyFences() && ranks <= kMostRanks) block.arms_heavily.store(1, std::memory_order_relaxed);
+}
+
 bool RingArmedBell(RankBlock& block) {
   // Of several senders one makes the call. kBusy tells the others that somebody is going to look. Relaxed, as the load
   // in RingBell; the message itself is handed over by its own release.

@@ -14,25 +14,20 @@
 // kernel puts nobody to sleep whose `seen` is old. tests/models/sleep_wake_model_test.cpp walks through all
 // interleavings, and finds the lost wake-up when a fence or the second look is left out.
 //
+// Where the rank has said so (ArmHeavily) the sleeper makes a heavy fence, and senders a light one (fences.hpp): a sleep
+// comes after thousands of looks, and a message must not wait for a fence.
+//
 // Threads of a rank may share the word: a ring wakes all. One that wakes says kPolled for all, so it must poll until it
 // arms again, or see to it that another looks.
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
+#include "core/node/fences.hpp"
 #include "core/node/rank_block.hpp"
 
 namespace manta::node {
-
-/// A full fence. GCC's thread sanitizer refuses std::atomic_thread_fence under -Werror, since it does not model it; no
-/// data is handed over by these fences alone (that is done by release and acquire), so it has no need to.
-inline void FullFence() {
-#if defined(__SANITIZE_THREAD__)
-  __sync_synchronize();
-#else
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-#endif
-}
 
 /// Sleeps while `word` is `expected`, until woken, a signal comes, or `timeout_ns` have passed (negative: no limit).
 /// The word may be shared by processes. Returns false when the time ran out. May wake for no reason.
@@ -43,14 +38,26 @@ int FutexWake(std::atomic<std::uint32_t>& word, int max_sleepers);
 /// Exchanges and wakes; the rare part of RingBell. Returns whether it made the system call.
 bool RingArmedBell(RankBlock& block);
 
-/// After a message was written for the rank of `block`: wakes it if it sleeps. Any thread of any rank. Costs a fence and
-/// the read of a line that is seldom written. Returns whether it made a system call.
+/// After a message was written for the rank of `block`: wakes it if it sleeps. Any thread of any rank. Costs the read of
+/// a line that is seldom written, and a fence where the rank does not make the heavy one itself. Returns whether it made
+/// a system call.
 inline bool RingBell(RankBlock& block) {
-  FullFence();  // after the message, before `duty`: the sender's half of Dekker
+  // After the message, before `duty`: the sender's half of Dekker. Relaxed: `arms_heavily` is set before the rank's first
+  // sleep and stays; who reads an old one fences once too often.
+  if (block.arms_heavily.load(std::memory_order_relaxed) != 0 &&
+      detail::registered_for_heavy_fences.load(std::memory_order_relaxed)) {
+    LightFence();
+  } else {
+    FullFence();
+  }
   // Relaxed: nothing is read on the strength of this value, it only decides about the call.
   if (block.duty.load(std::memory_order_relaxed) != Duty::kArmed) return false;
   return RingArmedBell(block);
 }
+
+/// From now on Arm makes the heavy fence, for senders that need none then. Before the rank's first sleep. Without effect
+/// where the kernel can't, or where `ranks` on the node are so many that each sleep would interrupt too many of them.
+void ArmHeavily(RankBlock& block, std::size_t ranks);
 
 /// Says that this thread is about to sleep. The caller must look for messages once more, then SleepArmed with what this
 /// returned, or Disarm.
@@ -58,7 +65,12 @@ inline std::uint32_t Arm(RankBlock& block) {
   // Before `duty`: a ring that answers to this Arm must differ from what was seen. Acquire keeps the store below it.
   const std::uint32_t seen = block.doorbell.load(std::memory_order_acquire);
   block.duty.store(Duty::kArmed, std::memory_order_relaxed);
-  FullFence();  // after `duty`, before the caller's look at the rings: the sleeper's half
+  // After `duty`, before the caller's look at the rings: the sleeper's half.
+  if (block.arms_heavily.load(std::memory_order_relaxed) != 0) {
+    HeavyFence();
+  } else {
+    FullFence();
+  }
   return seen;
 }
 

@@ -26,6 +26,8 @@ struct alignas(kApart) RankBlock {
   // Written by the threads of the rank, and by whoever rings. Orders: doorbell.hpp.
   std::atomic<Duty> duty;
   std::atomic<std::uint32_t> doorbell;  // futex word: counts the rings, wraps
+  // Written by the rank before its first sleep: 1 if Arm makes the fence of both sides.
+  std::atomic<std::uint32_t> arms_heavily;
 
   // Written by the threads of the rank, read by all ranks of the node to choose between spinning and sleeping. Relaxed:
   // each is a hint of its own, and nothing else is read on its word.

@@ -23,8 +23,8 @@ class ObjectPool {
   ObjectPool(const ObjectPool&) = delete;
   ObjectPool& operator=(const ObjectPool&) = delete;
 
-  /// A fresh record owned by `self`, pending, with one hold in the returned handle.
-  Handle MakeOwned(Rank self, std::uint32_t session, bool is_actor = false);
+  /// A fresh record owned by `self`, pending. With one hold in the returned handle, and `more` for the caller to adopt.
+  Handle MakeOwned(Rank self, std::uint32_t session, bool is_actor = false, std::int32_t more = 0);
   /// The same, ready with a value of at most kSmallBytes bytes.
   Handle MakeReady(Rank self, std::uint32_t session, std::uint64_t type_hash, Format format, const void* bytes,
                    std::size_t size);
@@ -87,7 +87,7 @@ class ObjectPool {
   void GiveBatch(ObjectState* first, std::uint32_t count);
   void Retire();
   ObjectState& TakeOwned(Rank self, std::uint32_t session);
-  static Handle Publish(ObjectState& object, std::uint8_t flags);
+  static Handle Publish(ObjectState& object, std::uint8_t flags, std::int32_t holds = 1);
   static void Empty(ObjectState& object);
   ObjectState* At(std::uint32_t index) const;
 

@@ -167,13 +167,19 @@ struct alignas(64) ObjectState : detail::CountedRecord {
     return *part;
   }
 
-  /// The task that makes it, as its owner keeps it. Locked. A pending object may have one, and one that was done by
-  /// others than its task. Null otherwise.
-  void* producer() const { return inside() && size() > kBeforeProducer ? nullptr : words_.pending.producer; }
-  void SetProducer(void* producer) { words_.pending.producer = producer; }
+  /// The task that makes it, as its owner keeps it. Locked, but for the first SetProducer of a fresh object, which others
+  /// may find (Snapshot) but which nobody else gives a producer (release; acquire to follow the pointer). A pending object
+  /// may have one, and one that was done by others than its task. Null otherwise.
+  void* producer() const {
+    if (inside() && size() > kBeforeProducer) return nullptr;
+    return std::atomic_ref(const_cast<void*&>(words_.pending.producer)).load(std::memory_order_acquire);
+  }
+  void SetProducer(void* producer) {
+    std::atomic_ref(words_.pending.producer).store(producer, std::memory_order_release);
+  }
   void* TakeProducer() {
     void* const taken = producer();
-    if (taken != nullptr) words_.pending.producer = nullptr;
+    if (taken != nullptr) SetProducer(nullptr);
     return taken;
   }
 

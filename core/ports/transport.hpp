@@ -19,6 +19,8 @@ class MessageHandler {
   virtual ~MessageHandler() = default;
   /// `message` is valid during the call only. Its start is aligned to 8 bytes.
   virtual void OnMessage(Rank source, std::span<const std::byte> message) = 0;
+  /// After a batch of them.
+  virtual void OnPolled() {}
 };
 
 struct TransportCounters {

@@ -11,7 +11,12 @@ using task::Phase;
 using task::TaskKind;
 
 ActorPlane::ActorPlane(Rank self, int ranks, Parts parts)
-    : self_(self), ranks_(ranks), parts_(parts), next_host_(self.value), name_queries_(parts.progress) {}
+    : self_(self),
+      ranks_(ranks),
+      parts_(parts),
+      instances_(ranks),
+      next_host_(static_cast<std::uint32_t>(self.value)),
+      name_queries_(parts.progress) {}
 
 namespace {
 
@@ -26,10 +31,14 @@ ActorAddress AddressOf(const ObjectState& actor) {
 // ---- the owner ----
 Handle ActorPlane::Create(const detail::ActorOptions& options, detail::CallSpec&& call) {
   MANTA_EXPECT(options.max_concurrency >= 1, "SetMaxConcurrency(" << options.max_concurrency << "): at least 1");
-  TaskPtr task = parts_.tasks.MakeRecord(options, std::move(call), TaskKind::kActorCreation);
-  TaskRecord& record = *task;
-  record.extra()->max_concurrency = options.max_concurrency;
-  record.extra()->actor_name = options.name;
+  // Most actors need no more than a task without arguments does.
+  const bool special = options.max_concurrency != 1 || options.max_restarts != 0 || !options.name.empty();
+  TaskPlane::Draft draft = parts_.tasks.MakeDraft(options, std::move(call), TaskKind::kActorCreation, special);
+  TaskRecord& record = *draft.task;
+  if (special) {
+    record.extra()->max_concurrency = options.max_concurrency;
+    record.extra()->actor_name = options.name;
+  }
   record.retries_left = 0;
   const ObjectId id = record.result();
   {
@@ -44,8 +53,12 @@ Handle ActorPlane::Create(const detail::ActorOptions& options, detail::CallSpec&
     MANTA_EXPECT(answer.ok, "the actor name '" << options.name << "' is taken; GetActor finds the one that has it");
   }
   {
-    std::lock_guard lock(mutex_);
-    Owned& owned = owned_[id];
+    Owned& owned = owned_.Make(id.slot);
+    std::lock_guard lock(owned.lock);
+    owned.generation = id.generation;
+    owned.dead = false;
+    owned.host = Rank();
+    owned.incarnation = 0;
     owned.restarts_left = options.max_restarts;
     owned.max_task_retries = options.max_task_retries;
     if (!options.name.empty()) owned.MakeRare().name = options.name;
@@ -53,7 +66,7 @@ Handle ActorPlane::Create(const detail::ActorOptions& options, detail::CallSpec&
     if (options.max_restarts != 0) owned.MakeRare().creation = TaskPlane::CopyOf(record, false);
   }
   Counters::Add(parts_.counters.actors_created);
-  return parts_.tasks.Submit(std::move(task));
+  return parts_.tasks.Submit(std::move(draft));
 }
 
 void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error) {
@@ -67,29 +80,12 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
                     "the actor could not be made: an argument of its constructor failed: " + object::Describe(*error)));
       return;
     }
-    bool killed = false;
-    {
-      std::lock_guard lock(mutex_);
-      auto it = owned_.find(record.result());
-      killed = it != owned_.end() && it->second.dead;
-    }
-    if (killed) {
-      parts_.tasks.ReturnLease(record.extra()->lease);
-      parts_.tasks.FailTask(task, object::MakeError(object::ErrorKind::kActorDied,
-                                                    "the actor is dead: it was killed before it was made"));
-      return;
-    }
     if (!record.zero_cpu && record.lease_id() == 0) {
-      parts_.tasks.AskForLease(task);
-      return;
+      bool killed = false;  // then it need not wait for resources to fail
+      WithOwned(record.result(), [&](const Owned& owned) { killed = owned.dead; });
+      if (!killed) return parts_.tasks.AskForLease(task);
     }
-    Rank host = record.lease_id() != 0 ? record.extra()->lease.rank : record.pinned();
-    if (!host.valid()) {
-      std::lock_guard lock(mutex_);
-      next_host_ = (next_host_ + 1) % ranks_;
-      host = Rank(next_host_);
-    }
-    PlaceCreation(task, host);
+    PlaceCreation(task);
     return;
   }
   if (!record.ordered) {
@@ -108,10 +104,11 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
     }
     error = parts_.tasks.MakeArgumentBytes(record);
   }
-  record.actor().argument_error = std::move(error);
+  task::ActorPart::Rare& ordered = *record.actor().rare;
+  ordered.argument_error = std::move(error);
   {
     std::lock_guard lock(order_mutex_);
-    for (TaskPtr& call : order_.Settle({record.actor().actor.get(), record.actor().submitter}, task))
+    for (TaskPtr& call : order_.Settle({record.actor().actor.get(), ordered.submitter}, task))
       leaving_.push_back(std::move(call));
     if (sending_) return;
     sending_ = true;
@@ -129,25 +126,36 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
       call = std::move(leaving_.front());
       leaving_.pop_front();
     }
-    if (call->actor().argument_error != nullptr)
-      parts_.tasks.FailTask(call, call->actor().argument_error);
+    if (const object::ErrorPtr& failed = call->actor().rare->argument_error; failed != nullptr)
+      parts_.tasks.FailTask(call, failed);
     else
       SendCall(call);
     in_order_.fetch_sub(1, std::memory_order_release);
   }
 }
 
-void ActorPlane::PlaceCreation(const TaskPtr& task, Rank host) {
+void ActorPlane::PlaceCreation(const TaskPtr& task) {
   TaskRecord& record = *task;
+  Rank host = record.lease_id() != 0 ? record.extra()->lease.rank : record.pinned();
+  if (!host.valid())
+    host = Rank(static_cast<std::int32_t>((next_host_.fetch_add(1, std::memory_order_relaxed) + 1) %
+                                          static_cast<std::uint32_t>(ranks_)));
   ActorAddress address;
   address.host = host.value;
-  address.max_concurrency = record.extra()->max_concurrency;
-  {
-    std::lock_guard lock(mutex_);
-    Owned& owned = owned_[record.result()];
+  if (const task::TaskExtra* extra = record.extra()) address.max_concurrency = extra->max_concurrency;
+  bool killed = false;
+  WithOwned(record.result(), [&](Owned& owned) {
+    killed = owned.dead;
+    if (killed) return;
     owned.host = host;
     if (record.lease_id() != 0) owned.MakeRare().lease = record.extra()->lease;
     address.max_task_retries = owned.max_task_retries;
+  });
+  if (killed) {
+    if (record.lease_id() != 0) parts_.tasks.ReturnLease(record.extra()->lease);
+    parts_.tasks.FailTask(
+        task, object::MakeError(object::ErrorKind::kActorDied, "the actor is dead: it was killed before it was made"));
+    return;
   }
   // Callers may send from now on: their calls wait at the host, which may hear of them before it hears of the creation.
   // After the creation was sent it would be too late: it may be done before its sender goes on.
@@ -165,35 +173,36 @@ void ActorPlane::SendToHost(const TaskPtr& task, Rank host) {
 
 void ActorPlane::CreationDone(const TaskPtr& task, const object::ErrorPtr& error) {
   if (error == nullptr) return;
-  std::lock_guard lock(mutex_);
-  auto it = owned_.find(task->result());
-  if (it != owned_.end()) OwnerLetsGo(it->second, task->result());
+  Leftover left;
+  WithOwned(task->result(), [&](Owned& owned) { left = LetGo(owned); });
+  Dispose(std::move(left), task->result());
 }
 
-void ActorPlane::OwnerLetsGo(Owned& owned, const ObjectId& actor) {
+ActorPlane::Leftover ActorPlane::LetGo(Owned& owned) {
   owned.dead = true;
-  if (!owned.rare) return;
+  if (!owned.rare) return {};
   Owned::Rare& rare = *owned.rare;
-  if (!rare.name.empty()) parts_.router.Send(Rank(0), wire::NameDrop{rare.name, actor});
-  rare.name.clear();
+  return {std::exchange(rare.name, {}), std::move(rare.detached), std::exchange(rare.creation, {})};
+}
+
+void ActorPlane::Dispose(Leftover&& left, const ObjectId& actor) {
+  if (!left.name.empty()) parts_.router.Send(Rank(0), wire::NameDrop{left.name, actor});
   // Their values' destructors are the user's.
-  if (rare.detached || rare.creation)
-    parts_.lanes.Push(
-        [kept = std::make_shared<std::pair<Handle, TaskPtr>>(std::move(rare.detached), std::move(rare.creation))] {});
-  rare.detached = {};
-  rare.creation = {};
+  if (left.detached || left.creation) parts_.lanes.Push([kept = std::make_shared<Leftover>(std::move(left))] {});
 }
 
 void ActorPlane::ActorUnreferenced(const ObjectId& actor) {
   Rank host;
-  {
-    std::lock_guard lock(mutex_);
-    auto it = owned_.find(actor);
-    if (it == owned_.end()) return;
-    host = it->second.host;
-    OwnerLetsGo(it->second, actor);
-    owned_.erase(it);
-  }
+  Leftover left;
+  std::unique_ptr<Owned::Rare> rare;  // its end comes after the lock
+  if (!WithOwned(actor, [&](Owned& owned) {
+        host = owned.host;
+        left = LetGo(owned);
+        rare = std::move(owned.rare);
+        owned.generation = 0;
+      }))
+    return;
+  Dispose(std::move(left), actor);
   if (host.valid()) parts_.router.Send(host, wire::ActorEnd{actor});
 }
 
@@ -208,42 +217,50 @@ void ActorPlane::Kill(const Handle& actor, bool no_restart) {
 void ActorPlane::KillOwned(const ObjectId& actor, bool no_restart) {
   Rank host;
   bool restart = false;
-  TaskPtr again;
-  {
-    std::lock_guard lock(mutex_);
-    auto it = owned_.find(actor);
-    if (it == owned_.end() || it->second.dead) return;
-    Owned& owned = it->second;
+  TaskPtr creation;
+  wire::Lease lease;
+  std::uint32_t incarnation = 0;
+  Leftover left;
+  bool alive = false;
+  WithOwned(actor, [&](Owned& owned) {
+    alive = !owned.dead;
+    if (!alive) return;
     host = owned.host;
     restart = !no_restart && owned.restarts_left != 0 && owned.rare && owned.rare->creation && host.valid();
     if (restart) {
       if (owned.restarts_left > 0) --owned.restarts_left;
-      again = TaskPlane::CopyOf(*owned.rare->creation, false);
-      again->extra()->incarnation = ++owned.incarnation;
-      again->extra()->lease = owned.rare->lease;
+      incarnation = ++owned.incarnation;
+      creation = owned.rare->creation;
+      lease = owned.rare->lease;
     } else {
-      OwnerLetsGo(owned, actor);
+      left = LetGo(owned);
     }
-  }
+  });
+  if (!alive) return;
+  Dispose(std::move(left), actor);
   // In this order: the host drops the old instance, then makes the new one. Calls of this rank that come later arrive
   // later.
   if (host == self_)
     KillHere(actor, restart);
   else if (host.valid())
     parts_.router.Send(host, wire::ActorKill{actor, static_cast<std::uint8_t>(!restart)});
-  if (again) SendToHost(again, host);
+  if (!restart) return;
+  const TaskPtr again = TaskPlane::CopyOf(*creation, false);
+  again->extra()->incarnation = incarnation;
+  again->extra()->lease = std::move(lease);
+  SendToHost(again, host);
 }
 
 void ActorPlane::On(Rank, const wire::ActorDied& message) {
-  std::lock_guard lock(mutex_);
-  auto it = owned_.find(message.actor);
-  if (it != owned_.end()) OwnerLetsGo(it->second, message.actor);
+  Leftover left;
+  WithOwned(message.actor, [&](Owned& owned) { left = LetGo(owned); });
+  Dispose(std::move(left), message.actor);
 }
 
 // ---- callers ----
 Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options, detail::CallSpec&& call) {
-  TaskPtr task = parts_.tasks.MakeRecord(options, std::move(call), TaskKind::kActorCall);
-  TaskRecord& record = *task;
+  TaskPlane::Draft draft = parts_.tasks.MakeDraft(options, std::move(call), TaskKind::kActorCall);
+  TaskRecord& record = *draft.task;
   ObjectState& object = *object::StateOf(actor);
   record.actor().actor = actor;
   record.actor().actor_id = object.id;
@@ -253,14 +270,15 @@ Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options,
   if (waits || in_order_.load(std::memory_order_acquire) != 0) {
     // What this call waits for, or an earlier one of the stream, later calls wait for too.
     std::lock_guard lock(order_mutex_);
-    const actor::CallOrder<TaskPtr>::Stream stream{record.actor().actor.get(), record.actor().submitter};
+    const actor::CallOrder<TaskPtr>::Stream stream{record.actor().actor.get(), IdOf(CurrentSubmitter())};
     if (waits || sending_ || order_.Waits(stream)) {
       record.ordered = true;
+      record.actor().MakeRare().submitter = stream.second;
       in_order_.fetch_add(1, std::memory_order_relaxed);
-      order_.Enter(stream, task);
+      order_.Enter(stream, draft.task);
     }
   }
-  return parts_.tasks.Submit(std::move(task));
+  return parts_.tasks.Submit(std::move(draft));
 }
 
 void ActorPlane::SendCall(const TaskPtr& task) {
@@ -317,11 +335,7 @@ void ActorPlane::On(Rank from, const wire::NameLookup& message) {
 
 void ActorPlane::On(Rank, const wire::NameGrant& message) {
   bool alive = false;
-  {
-    std::lock_guard lock(mutex_);
-    auto it = owned_.find(message.actor);
-    alive = it != owned_.end() && !it->second.dead;
-  }
+  WithOwned(message.actor, [&](Owned& owned) { alive = !owned.dead; });
   alive = alive && parts_.objects.GrantRef(message.actor, message.requester);
   parts_.router.Send(message.requester, wire::NameReply{message.token, alive, message.actor});
 }

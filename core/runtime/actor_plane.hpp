@@ -8,12 +8,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "core/actor/call_order.hpp"
 #include "core/actor/name_table.hpp"
+#include "core/runtime/actor_table.hpp"
 #include "core/runtime/queries.hpp"
+#include "core/runtime/slot_chunks.hpp"
 #include "core/runtime/task_plane.hpp"
 #include "core/wire/hang_messages.hpp"
 
@@ -25,95 +26,6 @@ struct ActorAddress {
   std::int32_t max_task_retries = 0;
   std::int32_t max_concurrency = 1;
 };
-
-class ActorPlane;
-
-/// An actor on its host. kCreating -> kAlive -> kDead; kAlive -> kCreating when it is made anew.
-/// There may be a hundred thousand of them: what only some have is apart.
-class ActorInstance : public base::Counted {
- public:
-  enum class State { kCreating, kAlive, kDead };
-  explicit ActorInstance(const ObjectId& actor) : id(actor) {}
-  ~ActorInstance() {
-    while (!mailbox.empty()) mailbox.Pop();
-    while (!running_calls.empty()) running_calls.Pop();
-  }
-
-  /// Calls, linked through their records, each with a hold.
-  class Calls {
-   public:
-    bool empty() const { return first_ == nullptr; }
-    TaskRecord* first() const { return first_; }
-    void Push(TaskPtr task) {
-      TaskRecord* record = task.Release();
-      record->queue_next = nullptr;
-      (first_ == nullptr ? first_ : last_->queue_next) = record;
-      last_ = record;
-    }
-    TaskPtr Pop() {
-      TaskPtr task = TaskPtr::Adopt(first_);
-      first_ = std::exchange(task->queue_next, nullptr);
-      return task;
-    }
-    /// False when it is not there.
-    bool Remove(const TaskRecord& record) {
-      TaskRecord* before = nullptr;
-      for (TaskRecord* at = first_; at != nullptr; before = at, at = at->queue_next) {
-        if (at != &record) continue;
-        (before == nullptr ? first_ : before->queue_next) = at->queue_next;
-        if (last_ == at) last_ = before;
-        at->queue_next = nullptr;
-        TaskPtr::Adopt(at);
-        return true;
-      }
-      return false;
-    }
-    void MoveTo(std::vector<TaskPtr>& to) {
-      while (!empty()) to.push_back(Pop());
-    }
-
-   private:
-    TaskRecord* first_ = nullptr;
-    TaskRecord* last_ = nullptr;
-  };
-  struct Rare {
-    wire::Lease lease;
-    std::string name;
-    std::string reason;  // of kDead
-  };
-  /// A turn of the actor in a lane: its calls run until there are none, or for one turn.
-  struct Turn : LaneJob {
-    ActorPlane* plane = nullptr;
-    ActorInstance* actor = nullptr;  // held while it is queued
-    std::uint32_t incarnation = 0;
-  };
-
-  const ObjectId id;
-  node::SpinLock mutex;  // guards all below
-  State state = State::kCreating;
-  bool creating = false;     // the creation runs
-  bool ended = false;        // its last handle is gone
-  bool turn_queued = false;  // `turn` is in a lane's queue
-  int running = 0;
-  int max_concurrency = 1;
-  std::uint32_t incarnation = 0;  // of the instance; calls of an older one are not heard
-  std::shared_ptr<void> instance;
-  TaskPtr creation;     // not yet run
-  Calls mailbox;        // calls that have arrived, in order
-  Calls running_calls;
-  Turn turn;
-  std::unique_ptr<Rare> rare;
-
-  Rare& MakeRare() {
-    if (!rare) rare = std::make_unique<Rare>();
-    return *rare;
-  }
-  wire::Lease TakeLease() { return rare ? std::exchange(rare->lease, {}) : wire::Lease(); }
-  std::uint64_t lease_id() const { return rare ? rare->lease.id : 0; }
-  std::string name() const { return rare ? rare->name : std::string(); }
-  std::string reason() const { return rare ? rare->reason : std::string(); }
-};
-using ActorPtr = base::Ref<ActorInstance>;
 
 class ActorPlane : public ActorTasks {
  public:
@@ -159,7 +71,7 @@ class ActorPlane : public ActorTasks {
   void On(Rank from, const wire::NameDrop& message);
 
  private:
-  /// What the owner keeps of an actor.
+  /// What the owner keeps of an actor. 32 bytes, at the actor's slot.
   struct Owned {
     struct Rare {
       std::string name;
@@ -167,51 +79,74 @@ class ActorPlane : public ActorTasks {
       TaskPtr creation;  // what makes it anew; kept only where it may be
       wire::Lease lease;
     };
+    node::SpinLock lock;  // guards all below
+    bool dead = false;
+    std::uint32_t generation = 0;  // of the actor's id; 0: there is none
     Rank host;
     int restarts_left = 0;  // -1: always
     int max_task_retries = 0;
     std::uint32_t incarnation = 0;
-    bool dead = false;
     std::unique_ptr<Rare> rare;
     Rare& MakeRare() {
       if (!rare) rare = std::make_unique<Rare>();
       return *rare;
     }
   };
+  /// What goes when an actor is dead, and must go without a lock.
+  struct Leftover {
+    std::string name;
+    Handle detached;
+    TaskPtr creation;
+  };
 
-  void PlaceCreation(const TaskPtr& task, Rank host);
+  /// `use(owned)` under its lock; false where this rank has no such actor any more.
+  template <class Use>
+  bool WithOwned(const ObjectId& actor, Use use) {
+    Owned* const owned = owned_.Find(actor.slot);
+    if (owned == nullptr) return false;
+    std::lock_guard lock(owned->lock);
+    if (owned->generation != actor.generation) return false;
+    use(*owned);
+    return true;
+  }
+  /// With its lock held: it is dead.
+  static Leftover LetGo(Owned& owned);
+  /// Without it.
+  void Dispose(Leftover&& left, const ObjectId& actor);
+
+  void PlaceCreation(const TaskPtr& task);
   void SendCall(const TaskPtr& task);
   void SendToHost(const TaskPtr& task, Rank host);
-  ActorPtr InstanceOf(const ObjectId& actor);
-  void Schedule(const ActorPtr& actor);
-  /// With the actor's mutex held: what may begin now, to be given to Begin without it.
+  void KillOwned(const ObjectId& actor, bool no_restart);
+
+  /// What an actor is to do now: decided under its lock by NextOf, begun without it by Begin.
   struct Next {
-    TaskPtr creation;
-    bool call = false;
-    bool turn = false;    // the actor's own Turn is to be queued
+    enum class What : std::uint8_t { kNothing, kCreation, kCalls };
+    What what = What::kNothing;
+    bool turn = false;  // the actor is its own job; it was counted as queued
     bool leased = false;
     std::uint32_t incarnation = 0;
   };
   Next NextOf(ActorInstance& actor);
-  void Begin(const ActorPtr& actor, Next&& next);
-  void RunCreation(const ActorPtr& actor, const TaskPtr& task);
-  void RunCalls(const ActorPtr& actor, std::uint32_t incarnation);
-  void FailCalls(std::vector<TaskPtr> calls, const std::string& reason, bool restarts);
+  void Begin(ActorPtr actor, const Next& next);
+  void PushTurn(ActorPtr actor);
+  void Schedule(const ActorPtr& actor);
+  void RunTurn(const ActorPtr& actor);
+  void RunCreation(const ActorPtr& actor, bool of_turn);
+  void RunCalls(const ActorPtr& actor, std::uint32_t incarnation, bool of_turn);
+  void FailCalls(ActorInstance& actor, std::vector<TaskPtr> calls, const std::string& reason, bool restarts);
   void FinishDead(const TaskPtr& task, const std::string& reason, bool restarts, bool runs);
-  void RunOn(const ActorPtr& actor, std::function<void()> job);
+  void EndByExit(ActorInstance& actor, std::uint32_t incarnation);
   void DestroyIfEnded(const ActorPtr& actor);
-  void KillOwned(const ObjectId& actor, bool no_restart);
   void KillHere(const ObjectId& actor, bool restart);
-  void OwnerLetsGo(Owned& owned, const ObjectId& actor);
 
   const Rank self_;
   const int ranks_;
   Parts parts_;
 
-  std::mutex mutex_;
-  std::unordered_map<ObjectId, Owned> owned_;         // guarded by mutex_
-  std::unordered_map<ObjectId, ActorPtr> instances_;  // guarded by mutex_
-  int next_host_ = 0;                                 // guarded by mutex_
+  SlotChunks<Owned> owned_;
+  ActorTable instances_;
+  std::atomic<std::uint32_t> next_host_{0};  // relaxed: any order will do
 
   std::mutex order_mutex_;
   actor::CallOrder<TaskPtr> order_;  // guarded by order_mutex_

@@ -60,6 +60,10 @@ void WaitDone(RankRuntime& runtime, ObjectState& object, std::int64_t timeout_ns
     runtime.objects().RequestValue(object);
     if (object.done()) return;
   }
+  // A task's thread has better things to do.
+  if (worker::FiberThread::Current() == nullptr && timeout_ns < 0 &&
+      runtime.progress().SpinBriefly([&object] { return object.done(); }))
+    return;
   runtime::SingleWait wait(runtime.progress(), object);
   ObjectState* const one[] = {&object};
   runtime::WaitNote note(one, 1, timeout_ns);
@@ -145,7 +149,7 @@ void ReleaseLast(CountedRecord* record) noexcept {
 // ---- tasks and actors ----
 Handle SubmitTask(const TaskOptions& options, CallSpec&& call) {
   RankRuntime& runtime = RankRuntime::Require();
-  return runtime.tasks().Submit(runtime.tasks().MakeRecord(options, std::move(call), wire::TaskKind::kTask));
+  return runtime.tasks().Submit(runtime.tasks().MakeDraft(options, std::move(call), wire::TaskKind::kTask));
 }
 Handle SubmitActorCall(const Handle& actor, const TaskOptions& options, CallSpec&& call) {
   RankRuntime& runtime = RankRuntime::Require();
@@ -192,15 +196,7 @@ std::shared_ptr<const void> GetObject(const Handle& ref, const TypeOps& ops, std
 void GetPlain(const Handle& ref, const TypeOps& ops, void* to, std::int64_t timeout_ns) {
   RankRuntime& runtime = RankRuntime::Require();
   ObjectState& object = Ready(runtime, ref, timeout_ns);
-  MANTA_EXPECT(object.type_hash == ops.hash, "an object of another type than its ref says: the ref was made by a cast");
-  if (object.inside()) {
-    std::memcpy(to, object.bytes(), ops.item_bytes);
-    return;
-  }
-  std::lock_guard lock(object.Lock());
-  const Cold* cold = object.cold();
-  const void* from = cold != nullptr && cold->live != nullptr ? cold->live.get() : object.bytes();
-  std::memcpy(to, from, ops.item_bytes);
+  runtime.objects().CopyPlain(object, ops, to);
 }
 
 void GetNothing(const Handle& ref, std::int64_t timeout_ns) {
@@ -274,6 +270,9 @@ void WaitForSome(RankRuntime& runtime, const HandleView& refs, std::size_t ready
 
 }  // namespace
 
+/// Of a long list of refs most objects are in no cache: those that come next are fetched while one is looked at.
+constexpr std::size_t kAhead = 8;
+
 void WaitObjects(const HandleView& refs, std::size_t count, std::int64_t timeout_ns, std::vector<std::uint32_t>& done) {
   RankRuntime& runtime = RankRuntime::Require();
   bool any_empty = false;
@@ -281,8 +280,10 @@ void WaitObjects(const HandleView& refs, std::size_t count, std::int64_t timeout
   if (any_empty) CheckNotEmpty(Handle());
   // Up to the first `count` that are done; all where there are fewer.
   done.clear();
-  for (std::size_t i = 0; i < refs.size() && (count == 0 || done.size() < count); ++i)
+  for (std::size_t i = 0; i < refs.size() && (count == 0 || done.size() < count); ++i) {
+    if (i + kAhead < refs.size()) __builtin_prefetch(refs[i + kAhead].get());
     if (Usable(runtime, refs[i]).done()) done.push_back(static_cast<std::uint32_t>(i));
+  }
   if (timeout_ns == 0) {
     if (count != 0 && done.size() >= count) return;
     for (std::size_t i = 0; i < refs.size(); ++i)

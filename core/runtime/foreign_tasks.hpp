@@ -29,10 +29,16 @@ class ForeignTasks {
   ForeignTasks(const ForeignTasks&) = delete;
   ForeignTasks& operator=(const ForeignTasks&) = delete;
 
-  /// Holder of the token. A record that is there already is of an attempt that nobody listens to any more.
+  /// Holder of the token, before anybody else knows the task. A record that is there already is of an attempt that nobody
+  /// listens to any more.
   void Add(const task::TaskPtr& task) {
-    const ObjectId id = task->result();
-    Drop(WordOf(id, true)->exchange(task::TaskPtr(task).Release(), std::memory_order_seq_cst));
+    // A word without a record is changed by the token's holder only. Release: who removes the task has it from us.
+    Word& word = *WordOf(task->result(), true);
+    task::TaskRecord* const record = task.CopyUnshared().Release();
+    if (word.load(std::memory_order_acquire) == nullptr)
+      word.store(record, std::memory_order_release);
+    else
+      Drop(word.exchange(record, std::memory_order_seq_cst));
   }
   /// Any thread; the record's phase says kDone by now (or it is given back to its owner, by the token's holder).
   void Remove(const task::TaskRecord& task, const ObjectId& id) {

@@ -84,14 +84,9 @@ std::vector<wire::HangTask> TaskPlane::TellOf(const std::vector<ObjectId>& objec
 void ActorPlane::TellOf(std::vector<wire::HangTask>& tasks) {
   for (wire::HangTask& told : tasks) {
     if (told.kind != TaskKind::kActorCall) continue;
-    ActorPtr actor;
-    {
-      std::lock_guard lock(mutex_);
-      const auto it = instances_.find(told.actor);
-      if (it == instances_.end()) continue;
-      actor = it->second;
-    }
-    std::lock_guard lock(actor->mutex);
+    ActorInstance* const actor = instances_.LockIfThere(told.actor);
+    if (actor == nullptr) continue;
+    std::lock_guard lock(actor->mutex, std::adopt_lock);
     told.actor_name = actor->name();
     if (told.state != HangState::kQueued) continue;
     told.state = actor->state == ActorInstance::State::kCreating ? HangState::kNotMade : HangState::kMailbox;
@@ -115,18 +110,16 @@ void ActorPlane::TellOf(std::vector<wire::HangTask>& tasks) {
 }
 
 void ActorPlane::TellHolders(std::vector<wire::HangHolder>& holders) {
-  std::lock_guard lock(mutex_);
-  for (const auto& [id, actor] : instances_) {
-    std::lock_guard actor_lock(actor->mutex);
-    if (actor->lease_id() == 0 || holders.size() >= kMaxWaits) continue;
+  instances_.ForEach([&](const ActorInstance& actor) {
+    if (actor.lease_id() == 0 || holders.size() >= kMaxWaits) return;
     std::ostringstream who;
-    if (actor->name().empty())
-      who << "actor " << id;
+    if (actor.name().empty())
+      who << "actor " << actor.id;
     else
-      who << "actor '" << actor->name() << "'";
+      who << "actor '" << actor.name() << "'";
     who << " on rank " << self_;
-    holders.push_back({who.str(), actor->lease_id()});
-  }
+    holders.push_back({who.str(), actor.lease_id()});
+  });
 }
 
 std::uint64_t RankRuntime::ProgressSoFar() const {
@@ -136,7 +129,7 @@ std::uint64_t RankRuntime::ProgressSoFar() const {
        {&counters_.tasks_submitted, &counters_.tasks_executed, &counters_.tasks_failed, &counters_.tasks_cancelled,
         &counters_.tasks_retried, &counters_.actor_tasks_executed, &counters_.actors_created, &counters_.puts,
         &counters_.bytes_copied_get, &counters_.bytes_fetched_messages, &counters_.bytes_fetched_rma})
-    sum += counter->load(std::memory_order_relaxed);
+    sum += counter->Sum();
   return sum;
 }
 

@@ -22,6 +22,7 @@ class TaskInvocation final : public detail::Invocation {
   std::span<const detail::ArgumentRef> Given(std::uint32_t param) const override {
     const std::span<const detail::ArgumentRef> all = task_.arguments();
     if (all.empty()) return {};
+    if (all.size() == 1) return all.front().param == param ? all : std::span<const detail::ArgumentRef>();
     auto less = [](const detail::ArgumentRef& a, std::uint32_t p) { return a.param < p; };
     auto first = std::lower_bound(all.begin(), all.end(), param, less);
     auto last = std::lower_bound(first, all.end(), param + 1, less);
@@ -32,6 +33,9 @@ class TaskInvocation final : public detail::Invocation {
   }
   std::shared_ptr<const void> FreshValue(const detail::ArgumentRef& argument, const TypeOps& ops) override {
     return objects_.MaterializeFresh(*object::StateOf(argument.object), ops);
+  }
+  void CopyPlain(const detail::ArgumentRef& argument, const TypeOps& ops, void* to) override {
+    objects_.CopyPlain(*object::StateOf(argument.object), ops, to);
   }
   const std::byte* ArrayInPlace(const detail::ArgumentRef& argument, std::size_t* size_bytes) override {
     ObjectState& object = *object::StateOf(argument.object);

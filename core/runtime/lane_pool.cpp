@@ -66,15 +66,27 @@ LanePool::LanePool(worker::Progress& progress, ExecutorPool& executors) : progre
 }
 LanePool::~LanePool() { Stop(); }
 
-void LanePool::Push(LaneJob* job) {
+std::size_t LanePool::Put(LaneJob* job) {
   job->next = nullptr;
-  {
-    std::lock_guard lock(lock_);
-    (first_ == nullptr ? first_ : last_->next) = job;
-    last_ = job;
-    waiting_.store(waiting_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-  }
-  if (!executors_.ThisOnePolls()) WakeSomeone();
+  std::lock_guard lock(lock_);
+  (first_ == nullptr ? first_ : last_->next) = job;
+  last_ = job;
+  const std::size_t waiting = waiting_.load(std::memory_order_relaxed) + 1;
+  waiting_.store(waiting, std::memory_order_release);
+  return waiting;
+}
+
+void LanePool::Push(LaneJob* job) {
+  if (executors_.HandOver(job)) return;
+  const std::size_t waiting = Put(job);
+  if (executors_.ThisOnePolls()) return;
+  // The driver, or another plain thread of the user's. One that has the token pushes what has come, and may compute
+  // next.
+  const bool may_leave = worker::FiberThread::Current() == nullptr && !progress_.HeldByThisThread();
+  if (!may_leave || waiting % kRow == 0) return WakeSomeone();
+  progress_.LeaveForWait();
+  node::FullFence();  // as in WakeSomeone; and the job before the look at the watch
+  if (!executors_.WakeForLaneJob(true)) progress_.EnsureWatch();
 }
 
 void LanePool::Push(std::function<void()> work) {
@@ -149,6 +161,7 @@ bool LanePool::Tick() {
   if (seen_since_ns_ < 0 || taken != seen_taken_) {
     seen_taken_ = taken;
     seen_since_ns_ = now;
+    progress_.BeforeWait();
   } else if (now - seen_since_ns_ > kPatienceNs) {
     // The oldest has waited behind long ones, or who was to run it has a CPU task instead.
     seen_since_ns_ = now;

@@ -31,12 +31,18 @@ class LanePool {
  public:
   LanePool(worker::Progress& progress, ExecutorPool& executors);
   ~LanePool();
-  /// Any thread. An executor that is polling runs the job itself when the poll is over: that costs no wake-up.
+  /// Any thread. An executor that is polling runs the job itself when the poll is over: that costs no wake-up. A driver
+  /// that pushes a row of them wakes somebody with every 32nd, when it waits, or a tick does: each wake-up is two
+  /// switches of a core that it may need itself.
   void Push(LaneJob* job);
   /// The same for what has no record of its own: allocates one.
   void Push(std::function<void()> work);
   /// Ends the lanes when all jobs and parked flows are done.
   void Stop();
+  /// Has somebody look at the jobs that wait, if there are any.
+  void WakeForJobs() {
+    if (!empty()) WakeSomeone();
+  }
   /// From the service thread. Returns whether jobs wait, so that ticks must go on.
   bool Tick();
 
@@ -44,6 +50,8 @@ class LanePool {
   bool empty() const { return waiting_.load(std::memory_order_acquire) == 0; }
   /// Null where there is none.
   LaneJob* Take();
+  /// Queues a job and wakes nobody. Returns how many wait.
+  std::size_t Put(LaneJob* job);
   /// Has a lane look at the jobs that wait, unless one was called already.
   void CallLane();
 
@@ -51,6 +59,7 @@ class LanePool {
   class Lane;
   static constexpr std::int64_t kPatienceNs = 200'000;  // and a tick
   static constexpr std::size_t kMaxLanes = 256;
+  static constexpr std::size_t kRow = 32;
   void WakeSomeone();
   /// Whether there was an idle one.
   bool WakeLane();

@@ -211,8 +211,8 @@ void ObjectPlane::TryFreeOwned(ObjectState& object) {
     }
     pool_.Clear(object, trash);
   }
+  if (actor) events_.ActorUnreferenced(id);  // before another actor can have the slot
   pool_.Recycle(object);
-  if (actor) events_.ActorUnreferenced(id);
   if (unread_failure) base::SayLine("a failure that nobody read: " + object::Describe(*trash.cold->error));
   for (const Rank rank : copies) router_.Send(rank, wire::Evict{id});
   FreeValue(trash, true);

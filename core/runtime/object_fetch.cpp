@@ -128,8 +128,8 @@ bool ObjectPlane::EnsureLocal(ObjectState& object, std::function<void()> then) {
     *location = *cold->location;
     return false;
   };
+  if (IsLocal(object)) return true;
   wire::Location location;
-  if (is_local(&location)) return true;
   std::uint64_t token = 0;
   std::unique_lock lock(fetch_mutex_);
   if (is_local(&location)) return true;  // a fetch has just ended

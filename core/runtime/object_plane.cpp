@@ -202,7 +202,33 @@ std::shared_ptr<const void> ObjectPlane::MaterializeFresh(ObjectState& object, c
   return ops.load(object.bytes(), object.size());
 }
 
+void ObjectPlane::CopyPlain(ObjectState& object, const TypeOps& ops, void* to) {
+  MANTA_EXPECT(object.type_hash == ops.hash,
+               "an object of another type than its ref says: the ref was made by a cast, or ranks differ");
+  if (object.inside()) {
+    std::memcpy(to, object.bytes(), ops.item_bytes);
+    return;
+  }
+  std::shared_ptr<const void> live;
+  const void* from = nullptr;
+  {
+    std::lock_guard lock(object.Lock());
+    if (const Cold* cold = object.cold()) live = cold->live;
+    from = live != nullptr ? live.get() : object.bytes();
+  }
+  // The bytes stay while the object is held.
+  std::memcpy(to, from, ops.item_bytes);
+}
+
+bool ObjectPlane::IsLocal(ObjectState& object) {
+  if (object.inside()) return true;  // done, so it stays
+  std::lock_guard lock(object.Lock());
+  const Cold* cold = object.cold();
+  return cold == nullptr || object.bytes() != nullptr || cold->live != nullptr || !cold->location;
+}
+
 bool ObjectPlane::HasBytes(ObjectState& object) {
+  if (object.done() && object.inside()) return true;
   std::lock_guard lock(object.Lock());
   const Cold* cold = object.cold();
   return object.bytes() != nullptr || (cold != nullptr && cold->location);

@@ -67,6 +67,12 @@ class ObjectPlane {
 
   // ---- making ----
   Handle MakePending(bool is_actor = false) { return pool_.MakeOwned(options_.self, router_.session(), is_actor); }
+  /// The same with two holds.
+  std::pair<Handle, Handle> MakePendingTwice() {
+    Handle first = pool_.MakeOwned(options_.self, router_.session(), false, 1);
+    Handle second = Handle::Adopt(first.get());
+    return {std::move(first), std::move(second)};
+  }
   Handle PutOwned(const TypeOps& ops, std::shared_ptr<const void> object);  // user code
   Handle PutCopied(const TypeOps& ops, const void* object);                 // user code
   void CompleteLive(ObjectState& object, const TypeOps& ops, std::shared_ptr<const void> live);
@@ -82,7 +88,11 @@ class ObjectPlane {
   std::shared_ptr<const void> Materialize(ObjectState& object, const TypeOps& ops);
   /// A value that nobody shares. User code.
   std::shared_ptr<const void> MaterializeFresh(ObjectState& object, const TypeOps& ops);
-  /// Whether the value can be read here now. If not, starts to bring it, and calls `then` when it is there (or when it
+  /// Copies the bytes of a ready object of plain data to `to`, the bytes being local. No user code.
+  void CopyPlain(ObjectState& object, const TypeOps& ops, void* to);
+  /// Whether the value of a ready or failed object can be read here now.
+  static bool IsLocal(ObjectState& object);
+  /// The same. If not, starts to bring it, and calls `then` when it is there (or when it
   /// failed to come) under the token.
   bool EnsureLocal(ObjectState& object, std::function<void()> then);
   /// Where check-serialize is set: puts the object through its serializer, so that a forgotten field shows. User code.
@@ -112,7 +122,16 @@ class ObjectPlane {
   static RefOnWire RefTo(ObjectState& object);
   /// A ref that was met while reading bytes. Its registration is tied to `guard` and appended to `unconfirmed`.
   Handle AdoptRef(const RefOnWire& ref, const Handle& guard, std::vector<Handle>* unconfirmed);
-  /// A record for an argument that came by value with a task.
+  /// Whether it is ready and few bytes of plain data, which travel as an argument by themselves, as a SmallArgument
+  /// that names no object: functions get copies of them anyway.
+  static bool IsSmall(const ObjectState& object) {
+    return object.done() && object.inside() && object.format() == detail::Format::kPlain;
+  }
+  Handle ReceiveSmall(const wire::SmallArgument& argument, const std::byte* value) {
+    return pool_.MakeReady(options_.self, router_.session(), argument.type_hash,
+                           static_cast<detail::Format>(argument.format), value, argument.size);
+  }
+  /// A record for an argument that came with a task.
   Handle ReceiveArgument(const ObjectId& id, const wire::ValueDescriptor& value, Rank from);
   static bool IsConfirmed(ObjectState& object);
 

@@ -9,7 +9,7 @@
 namespace manta::runtime {
 
 std::vector<std::uint64_t> RankRuntime::StatsOf() const {
-  auto value = [](const Counter& counter) { return counter.load(std::memory_order_relaxed); };
+  auto value = [](const Counter& counter) { return counter.Sum(); };
   TransportCounters sent;
   for (const Transport* transport : parts_.transports) {
     const TransportCounters one = transport->counters();

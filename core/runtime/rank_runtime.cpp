@@ -54,6 +54,7 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
     tasks_->Tick();
     return executors_->Tick() || lanes;
   };
+  options.before_wait = [this] { lanes_->WakeForJobs(); };
   progress_ = std::make_unique<worker::Progress>(options, transports, *this);
 
   const scheduling::NodeSpec& spec =
@@ -117,17 +118,18 @@ void RankRuntime::Start() {
 
 void RankRuntime::OnLastHold(ObjectState& object) {
   // A value that is only bytes has no destructor of the user's and may go under the token.
-  if (progress_->HeldByThisThread()) {
-    std::unique_lock lock(object.Lock());
-    const object::Cold* cold = object.cold();
-    if (object.in_use() && cold != nullptr && cold->live != nullptr &&
-        object.holds.load(std::memory_order_relaxed) == 0) {
-      auto kept = std::make_shared<Handle>(object::Hold(object));
-      lock.unlock();
-      lanes_->Push([kept] {});
-      return;
-    }
+  std::unique_lock lock(object.Lock());
+  const object::Cold* cold = object.cold();
+  const bool live =
+      object.in_use() && cold != nullptr && cold->live != nullptr && object.holds.load(std::memory_order_relaxed) == 0;
+  if (live && progress_->HeldByThisThread()) {
+    auto kept = std::make_shared<Handle>(object::Hold(object));
+    lock.unlock();
+    lanes_->Push([kept] {});
+    return;
   }
+  lock.unlock();
+  if (live) executors_->ShareNext();
   objects_->OnLastHold(object);
 }
 
@@ -207,6 +209,8 @@ void RankRuntime::OnMessage(Rank source, std::span<const std::byte> bytes) {
   MANTA_LOG(kError, "runtime",
             "rank " << source << " sent a message of unknown kind " << static_cast<int>(header.kind));
 }
+
+void RankRuntime::OnPolled() { tasks_->Polled(); }
 
 void RankRuntime::Housekeeping() {
   objects_->Housekeeping();

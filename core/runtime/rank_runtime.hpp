@@ -69,6 +69,7 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
  private:
   // MessageHandler
   void OnMessage(Rank source, std::span<const std::byte> message) override;
+  void OnPolled() override;
   // ObjectEvents
   void ActorUnreferenced(const ObjectId& actor) override { actors_->ActorUnreferenced(actor); }
   void BorrowWasConfirmed() override { tasks_->BorrowWasConfirmed(); }

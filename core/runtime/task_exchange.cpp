@@ -1,6 +1,8 @@
 // Tasks between ranks: sent, arrived, ended.
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include "core/base/check.hpp"
 #include "core/base/event_ring.hpp"
@@ -52,7 +54,25 @@ void TaskPlane::SendTo(TaskPtr task, Rank to) {
 }
 
 void TaskPlane::SendWaiting(Rank to, std::uint32_t credits) {
-  for (TaskPtr task = links_.GiveCredits(to, credits); task; task = links_.GiveCredits(to, 0)) SendNow(std::move(task), to);
+  if (!links_.TakeBackCredits(to, credits)) return;
+  std::array<TaskPtr, kCreditBatch> tasks;
+  for (std::size_t given = tasks.size(); given == tasks.size();) {
+    given = links_.GiveCredits(to, tasks);
+    for (std::size_t i = 0; i < given; ++i) SendNow(std::move(tasks[i]), to);
+  }
+}
+
+void TaskPlane::CreditCameBack(Rank from) {
+  std::uint32_t& count = credits_back_[static_cast<std::size_t>(from.value)];
+  if (count == 0) credits_back_from_.push_back(from);
+  if (++count >= kCreditBatch) SendWaiting(from, std::exchange(count, 0));
+}
+
+void TaskPlane::Polled() {
+  for (const Rank from : credits_back_from_)
+    if (std::uint32_t& count = credits_back_[static_cast<std::size_t>(from.value)]; count != 0)
+      SendWaiting(from, std::exchange(count, 0));
+  credits_back_from_.clear();
 }
 
 void TaskPlane::TellClass(Rank to, const task::TaskClass& task_class) {
@@ -61,56 +81,100 @@ void TaskPlane::TellClass(Rank to, const task::TaskClass& task_class) {
   links_.SetTold(to, task_class.index);
 }
 
+namespace {
+
+bool AreSmall(std::span<const detail::ArgumentRef> arguments) {
+  return arguments.size() <= 0xff && std::all_of(arguments.begin(), arguments.end(), [](const auto& argument) {
+           return ObjectPlane::IsSmall(*object::StateOf(argument.object));
+         });
+}
+
+wire::SmallArgument ReadSmall(wire::Reader& reader) {
+  wire::SmallArgument small;
+  reader.Raw(&small, sizeof(small));
+  return small;
+}
+
+void WriteSmall(wire::Writer& writer, const detail::ArgumentRef& argument) {
+  using wire::SmallArgument;
+  const ObjectState& object = *object::StateOf(argument.object);
+  SmallArgument small;
+  small.type_hash = object.type_hash;
+  small.param = argument.param;
+  // An element's number fits: there are at most 255 arguments.
+  const bool whole = argument.element == detail::ArgumentRef::kWhole;
+  small.element = whole ? SmallArgument::kWhole : static_cast<std::uint16_t>(argument.element);
+  small.format = static_cast<std::uint8_t>(object.format());
+  small.size = static_cast<std::uint8_t>(object.size());
+  writer.Raw(&small, sizeof(small));
+  writer.Raw(object.bytes(), small.size);
+}
+
+}  // namespace
+
+void TaskPlane::WriteArguments(wire::Writer& writer, const TaskRecord& record, Rank to) {
+  std::vector<wire::WireArgument> all;
+  for (const auto& argument : record.arguments()) {
+    ObjectState& object = *object::StateOf(argument.object);
+    all.push_back({argument.param, argument.element, object.id, parts_.objects.Describe(object, to, true)});
+  }
+  writer(all);
+}
+
+void TaskPlane::WriteMore(wire::Writer& writer, const task::TaskExtra& extra, Rank to) {
+  wire::TaskPushMore more;
+  more.name = extra.name;
+  more.cpus = extra.cpus.units();
+  more.lease = extra.lease;
+  for (const Handle& ref : extra.carried) {
+    ObjectState& object = *object::StateOf(ref);
+    more.carried.push_back(object.id);
+    parts_.objects.CountSentRef(object, to);
+  }
+  more.max_concurrency = extra.max_concurrency;
+  more.incarnation = extra.incarnation;
+  more.actor_name = extra.actor_name;
+  const std::size_t at = writer.size();
+  writer(std::uint32_t{0});
+  more.Fields(writer);
+  writer.Rewrite(at, static_cast<std::uint32_t>(writer.size() - at - sizeof(std::uint32_t)));
+}
+
 void TaskPlane::SendNow(TaskPtr task, Rank to) {
   TaskRecord& record = *task;
   if (record.TakeCountsUnstarted()) back_pressure_.SubtractUnstarted(record.memory_bytes());
   const task::TaskClass& task_class = record.task_class();
   TellClass(to, task_class);
   const ObjectId id = record.result();
-  wire::TaskPushHead head;
-  head.slot = id.slot;
-  head.generation = id.generation;
-  head.task_class = task_class.index;
-  head.attempt = record.attempt;
-  head.seed = record.seed;
-  const auto flag = [&head](bool set, wire::TaskPushHead::Flag which) {
-    if (set) head.flags = static_cast<std::uint8_t>(head.flags | which);
-  };
-  head.flags = static_cast<std::uint8_t>(record.kind());
-  flag(record.one_cpu, wire::TaskPushHead::kOneCpu);
-  flag(record.zero_cpu, wire::TaskPushHead::kZeroCpu);
-  flag(record.is_pinned(), wire::TaskPushHead::kPinned);
-  flag(record.extra() != nullptr, wire::TaskPushHead::kMore);
+  const std::span<detail::ArgumentRef> arguments = record.arguments();
+  const bool small = AreSmall(arguments);
 
   thread_local auto* kept = new std::vector<std::byte>();  // never destroyed, see Router::Send
   std::vector<std::byte>& message = *kept;
-  message.resize(sizeof(head));
+  using Head = wire::TaskPushHead;
+  message.resize(sizeof(Head));
+  {
+    // In place: copied right after it was put together it would have to wait for its own stores.
+    Head& head = *new (message.data()) Head();
+    parts_.router.StampHeader(head);
+    head.slot = id.slot;
+    head.generation = id.generation;
+    head.task_class = task_class.index;
+    head.attempt = record.attempt;
+    head.seed = record.seed;
+    head.flags =
+        static_cast<std::uint8_t>(static_cast<int>(record.kind()) | (record.one_cpu ? Head::kOneCpu : 0) |
+                                  (record.zero_cpu ? Head::kZeroCpu : 0) | (record.is_pinned() ? Head::kPinned : 0) |
+                                  (small ? 0 : Head::kArguments) | (record.extra() != nullptr ? Head::kMore : 0));
+    if (small) head.small_arguments = static_cast<std::uint8_t>(arguments.size());
+  }
   wire::Writer writer(message);
   if (record.kind() == TaskKind::kActorCall) writer(record.actor().actor_id);
-  if (const task::TaskExtra* extra = record.extra()) {
-    wire::TaskPushMore more;
-    more.name = extra->name;
-    more.cpus = extra->cpus.units();
-    more.lease = extra->lease;
-    for (const auto& argument : extra->arguments) {
-      ObjectState& object = *object::StateOf(argument.object);
-      more.arguments.push_back(
-          {argument.param, argument.element, object.id, parts_.objects.Describe(object, to, true)});
-    }
-    for (const Handle& ref : extra->carried) {
-      ObjectState& object = *object::StateOf(ref);
-      more.carried.push_back(object.id);
-      parts_.objects.CountSentRef(object, to);
-    }
-    more.max_concurrency = extra->max_concurrency;
-    more.incarnation = extra->incarnation;
-    more.actor_name = extra->actor_name;
-    const std::size_t at = message.size();
-    writer(std::uint32_t{0});
-    more.Fields(writer);
-    const auto size = static_cast<std::uint32_t>(message.size() - at - sizeof(std::uint32_t));
-    std::memcpy(message.data() + at, &size, sizeof(size));
-  }
+  if (small)
+    for (const auto& argument : arguments) WriteSmall(writer, argument);
+  else
+    WriteArguments(writer, record, to);
+  if (const task::TaskExtra* const extra = record.extra()) WriteMore(writer, *extra, to);
   const std::span<const std::byte> bytes = record.bytes();
   writer.Raw(bytes.data(), bytes.size());
 
@@ -119,44 +183,59 @@ void TaskPlane::SendNow(TaskPtr task, Rank to) {
   // A Cancel that came between the claim and this saw kRunning and sent nothing.
   const bool cancelled = record.cancelled.load(std::memory_order_acquire);
   base::Record(base::EventKind::kTaskSent, id);
-  parts_.router.StampHeader(head);
-  std::memcpy(message.data(), &head, sizeof(head));
   parts_.router.SendBytes(to, message);
   if (cancelled) parts_.router.Send(to, wire::TaskCancel{id});
 }
 
-/// Arguments that are still on their way to this rank.
+/// Arguments that are still on their way to this rank. Deletes itself.
 class TaskPlane::ArrivedWait {
  public:
   static void Start(TaskPlane& plane, const TaskPtr& task) {
-    std::atomic<std::int32_t>& pending = task->extra()->pending;
-    pending.store(static_cast<std::int32_t>(task->arguments().size()) + 1, std::memory_order_relaxed);
+    auto* const wait = new ArrivedWait(plane, task);
     for (const auto& argument : task->arguments()) {
-      auto count_down = [&plane, task] { CountDown(plane, task); };
-      if (!argument.object || plane.parts_.objects.EnsureLocal(*object::StateOf(argument.object), count_down))
-        CountDown(plane, task);
+      if (IsHere(argument)) continue;
+      wait->pending_.fetch_add(1, std::memory_order_relaxed);  // as long as we have not counted down
+      if (plane.parts_.objects.EnsureLocal(*object::StateOf(argument.object), [wait] { wait->CountDown(); }))
+        wait->CountDown();
     }
-    CountDown(plane, task);
+    wait->CountDown();
+  }
+  static bool AreHere(const TaskRecord& record) {
+    const auto arguments = record.arguments();
+    return std::all_of(arguments.begin(), arguments.end(), IsHere);
   }
 
  private:
-  static void CountDown(TaskPlane& plane, const TaskPtr& task) {
-    if (task->extra()->pending.fetch_sub(1, std::memory_order_acq_rel) == 1) plane.Arrived(task);
+  ArrivedWait(TaskPlane& plane, const TaskPtr& task) : plane_(plane), task_(task) {}
+  static bool IsHere(const detail::ArgumentRef& argument) {
+    return !argument.object || ObjectPlane::IsLocal(*object::StateOf(argument.object));
   }
+  void CountDown() {
+    if (pending_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    plane_.Arrived(task_);
+    delete this;
+  }
+
+  TaskPlane& plane_;
+  TaskPtr task_;
+  std::atomic<std::int32_t> pending_{1};  // acq_rel: the last one sees what all have brought
 };
 
 void TaskPlane::Deliver(const TaskPtr& task) {
-  if (task->arguments().empty())
+  if (ArrivedWait::AreHere(*task))
     Arrived(task);
   else
     ArrivedWait::Start(*this, task);
 }
 
-void TaskPlane::DeliverToActor(const TaskPtr& task) {
-  const bool ready = task->arguments().empty();
-  if (ready) task->phase.store(Phase::kQueued, std::memory_order_release);
+void TaskPlane::DeliverToActor(TaskPtr task) {
+  if (ArrivedWait::AreHere(*task)) {
+    task->phase.store(Phase::kQueued, std::memory_order_release);
+    actors_->ActorTaskArrived(std::move(task));
+    return;
+  }
   actors_->ActorTaskArrived(task);
-  if (!ready) ArrivedWait::Start(*this, task);
+  ArrivedWait::Start(*this, task);
 }
 
 void TaskPlane::On(Rank from, const wire::TaskClassNotice& notice) {
@@ -172,6 +251,10 @@ void TaskPlane::OnTaskPush(Rank from, std::span<const std::byte> message) {
   reader.Raw(&head, sizeof(head));
   ObjectId actor;
   if (head.kind() == TaskKind::kActorCall) reader(actor);
+  wire::Reader small(reader);
+  for (unsigned i = 0; i < head.small_arguments; ++i) reader.Skip(ReadSmall(reader).size);
+  std::vector<wire::WireArgument> others;
+  if ((head.flags & Head::kArguments) != 0) reader(others);
   wire::TaskPushMore more;
   const bool has_more = (head.flags & Head::kMore) != 0;
   if (has_more) {
@@ -183,6 +266,7 @@ void TaskPlane::OnTaskPush(Rank from, std::span<const std::byte> message) {
   layout.kind = head.kind();
   layout.bytes = reader.left();
   layout.extra = has_more;
+  layout.arguments = head.small_arguments + others.size();
   TaskPtr task = TaskRecord::MakeForeign(layout, {from, head.slot, head.generation});
   TaskRecord& record = *task;
   reader.Raw(record.bytes().data(), layout.bytes);
@@ -195,6 +279,17 @@ void TaskPlane::OnTaskPush(Rank from, std::span<const std::byte> message) {
   record.seed = head.seed;
   record.attempt = head.attempt;
   if (record.kind() == TaskKind::kActorCall) record.actor().actor_id = actor;
+  const std::span<detail::ArgumentRef> arguments = record.arguments();
+  for (unsigned i = 0; i < head.small_arguments; ++i) {
+    const wire::SmallArgument one = ReadSmall(small);
+    const bool whole = one.element == wire::SmallArgument::kWhole;
+    arguments[i] = {one.param, whole ? detail::ArgumentRef::kWhole : one.element,
+                    parts_.objects.ReceiveSmall(one, small.Skip(one.size))};
+  }
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    const wire::WireArgument& one = others[i];
+    arguments[i] = {one.param, one.element, parts_.objects.ReceiveArgument(one.id, one.value, from)};
+  }
   if (has_more) {
     task::TaskExtra& extra = *record.extra();
     extra.name = std::move(more.name);
@@ -203,9 +298,6 @@ void TaskPlane::OnTaskPush(Rank from, std::span<const std::byte> message) {
     extra.max_concurrency = more.max_concurrency;
     extra.incarnation = more.incarnation;
     extra.actor_name = std::move(more.actor_name);
-    for (auto& argument : more.arguments)
-      extra.arguments.push_back(
-          {argument.param, argument.element, parts_.objects.ReceiveArgument(argument.id, argument.value, from)});
     for (const ObjectId& id : more.carried) extra.carried.push_back(parts_.objects.ReceiveRef(id, from, false));
   }
   base::Record(base::EventKind::kTaskReceived, record.result());
@@ -217,7 +309,7 @@ void TaskPlane::OnTaskPush(Rank from, std::span<const std::byte> message) {
   if (record.kind() == TaskKind::kTask)
     Deliver(task);
   else
-    DeliverToActor(task);
+    DeliverToActor(std::move(task));
 }
 
 void TaskPlane::Arrived(const TaskPtr& task) {
@@ -261,7 +353,7 @@ void TaskPlane::OnTaskOk(Rank from, std::span<const std::byte> message) {
     CountDone(*ended);
     LetGoOfCall(*ended);
     ended->ResetResult();
-    if (credit) SendWaiting(from, 1);
+    if (credit) CreditCameBack(from);
     return;
   }
   const Handle held = parts_.objects.FindOwned(id);
@@ -275,7 +367,7 @@ void TaskPlane::OnTaskOk(Rank from, std::span<const std::byte> message) {
   const auto bytes = message.subspan(sizeof(done));
   value.inside.assign(bytes.begin(), bytes.end());
   Complete(task, wire::Outcome::kOk, &value, from, nullptr, nullptr);
-  if (credit) SendWaiting(from, 1);
+  if (credit) CreditCameBack(from);
 }
 
 void TaskPlane::On(Rank from, const wire::TaskDone& done) {
@@ -287,7 +379,7 @@ void TaskPlane::On(Rank from, const wire::TaskDone& done) {
   }
   const bool credit = NeedsCredit(*task) && done.started_before == 0;
   // Before Complete, which may send the task again and then needs a credit of its own.
-  if (credit) SendWaiting(from, 1);
+  if (credit) CreditCameBack(from);
   Complete(task, done.outcome, &done.value, from, done.error ? object::FromWire(*done.error) : nullptr, nullptr);
 }
 

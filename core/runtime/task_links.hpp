@@ -13,51 +13,107 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <span>
+#include <utility>
 #include <vector>
 
+#include "core/base/slab.hpp"
 #include "core/node/spin_lock.hpp"
 #include "core/task/task_record.hpp"
 
 namespace manta::runtime {
+
+/// A queue of records, each with a hold. It keeps their addresses beside each other and not a list through the records, so
+/// that those which come next are fetched ahead: of a million tasks that wait none is in a cache any more.
+class WaitingTasks {
+ public:
+  WaitingTasks() = default;
+  ~WaitingTasks() {
+    while (!empty()) Pop();
+    if (first_ != nullptr) Free(first_);
+  }
+  WaitingTasks(const WaitingTasks&) = delete;
+  WaitingTasks& operator=(const WaitingTasks&) = delete;
+
+  bool empty() const { return first_ == last_ && begin_ == end_; }
+  void Push(task::TaskPtr task) {
+    if (first_ == nullptr || end_ == kBlockTasks) Append();
+    last_->tasks[end_++] = task.Release();
+  }
+  /// Not empty.
+  task::TaskPtr Pop() {
+    if (begin_ == kBlockTasks) {
+      Free(std::exchange(first_, first_->next));
+      begin_ = 0;
+    }
+    if (const std::size_t ahead = begin_ + kAhead; ahead < (first_ == last_ ? end_ : kBlockTasks))
+      __builtin_prefetch(first_->tasks[ahead], 1);
+    else if (first_ != last_ && ahead - kBlockTasks < (first_->next == last_ ? end_ : kBlockTasks))
+      __builtin_prefetch(first_->next->tasks[ahead - kBlockTasks], 1);
+    return task::TaskPtr::Adopt(first_->tasks[begin_++]);
+  }
+
+ private:
+  static constexpr std::size_t kBlockTasks = 63;
+  static constexpr std::size_t kAhead = 8;
+  struct Block {
+    task::TaskRecord* tasks[kBlockTasks];
+    Block* next;
+  };
+  static void Free(Block* block) { base::SlabFree(block, sizeof(Block)); }
+  void Append() {
+    auto* block = new (base::SlabAllocate(sizeof(Block))) Block;
+    block->next = nullptr;
+    (first_ == nullptr ? first_ : last_->next) = block;
+    last_ = block;
+    end_ = 0;
+  }
+
+  Block* first_ = nullptr;
+  Block* last_ = nullptr;
+  std::size_t begin_ = 0;  // of the first block
+  std::size_t end_ = 0;    // of the last
+};
 
 class TaskLinks {
  public:
   TaskLinks(int ranks, std::uint32_t credits) : credits_(credits) {
     for (int i = 0; i < ranks; ++i) links_.push_back(std::make_unique<Link>());
   }
-  ~TaskLinks() {
-    for (auto& link : links_)
-      while (link->first != nullptr) Pop(*link);
-  }
 
-  /// Whether a task may be sent to `to` now; else it is kept, queued, until credits come back.
-  bool TakeCreditOrKeep(Rank to, const task::TaskPtr& task) {
+  /// Whether a task may be sent to `to` now; else it is taken and kept, queued, until credits come back.
+  bool TakeCreditOrKeep(Rank to, task::TaskPtr& task) {
     Link& link = LinkTo(to);
     std::lock_guard lock(link.mutex);
-    if (link.in_flight < credits_ && link.first == nullptr) {
+    if (link.in_flight < credits_ && link.waiting.empty()) {
       ++link.in_flight;
       return true;
     }
     task->phase.store(task::Phase::kQueued, std::memory_order_release);  // so that a cancel ends it
-    task::TaskRecord* last = task::TaskPtr(task).Release();
-    last->queue_next = nullptr;
-    (link.first == nullptr ? link.first : link.last->queue_next) = last;
-    link.last = last;
+    link.waiting.Push(std::move(task));
     return false;
   }
-  /// `count` credits have come back. The next task that may be sent, claimed, with its credit taken; call again with 0
-  /// until there is none.
-  task::TaskPtr GiveCredits(Rank to, std::uint32_t count) {
+  /// `count` credits have come back. Whether tasks wait for them: then GiveCredits.
+  bool TakeBackCredits(Rank to, std::uint32_t count) {
     Link& link = LinkTo(to);
     std::lock_guard lock(link.mutex);
     link.in_flight -= count;
-    while (link.first != nullptr && link.in_flight < credits_) {
-      task::TaskPtr task = Pop(link);
-      if (!task->Claim()) continue;  // cancelled meanwhile
+    return !link.waiting.empty();
+  }
+  /// Fills `tasks` from its begin with the next that may be sent, claimed, with their credits taken. Returns how many;
+  /// where they fill it there may be more.
+  std::size_t GiveCredits(Rank to, std::span<task::TaskPtr> tasks) {
+    Link& link = LinkTo(to);
+    std::size_t given = 0;
+    std::lock_guard lock(link.mutex);
+    while (given < tasks.size() && !link.waiting.empty() && link.in_flight < credits_) {
+      tasks[given] = link.waiting.Pop();
+      if (!tasks[given]->Claim()) continue;  // cancelled meanwhile
       ++link.in_flight;
-      return task;
+      ++given;
     }
-    return {};
+    return given;
   }
 
   /// Whether `to` was told of a class; who gets false tells it, then calls SetTold. Two may tell it at once.
@@ -87,17 +143,11 @@ class TaskLinks {
   struct alignas(64) Link {
     node::SpinLock mutex;
     std::uint32_t in_flight = 0;                              // guarded by mutex
-    task::TaskRecord* first = nullptr;                        // held; guarded by mutex
-    task::TaskRecord* last = nullptr;                         // guarded by mutex
+    WaitingTasks waiting;                                     // guarded by mutex
     std::vector<std::unique_ptr<ToldWords>> chunks;           // guarded by mutex
     std::array<std::atomic<ToldWords*>, 256> told{};          // by class; written under mutex
   };
   Link& LinkTo(Rank to) const { return *links_[static_cast<std::size_t>(to.value)]; }
-  static task::TaskPtr Pop(Link& link) {
-    task::TaskPtr task = task::TaskPtr::Adopt(link.first);
-    link.first = std::exchange(task->queue_next, nullptr);
-    return task;
-  }
 
   const std::uint32_t credits_;
   std::vector<std::unique_ptr<Link>> links_;

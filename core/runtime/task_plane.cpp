@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <deque>
+#include <utility>
 
 #include "core/base/check.hpp"
 #include "core/base/event_ring.hpp"
@@ -16,39 +16,18 @@ namespace manta::runtime {
 using task::Phase;
 using task::TaskKind;
 
-/// One argument that is not ready; the last one to be ready goes on with the task. Lives in the array that it deletes.
-class TaskPlane::ArgumentWait final : public object::ObjectWaiter {
+/// The address of a call's actor, which is not known yet. Deletes itself.
+class TaskPlane::ActorWait final : public object::ObjectWaiter {
  public:
-  struct Group {
-    TaskPlane* plane;
-    TaskPtr task;
-    std::atomic<std::int32_t> pending;  // acq_rel: the last one sees what all the others' objects hold
-    std::vector<ArgumentWait> waits;
-  };
-  void ObjectDone(ObjectState&) override { CountDown(group_); }
-  static void CountDown(Group* group) {
-    if (group->pending.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    TaskPtr task = std::move(group->task);
-    TaskPlane* plane = group->plane;
-    delete group;
-    GoOn(*plane, std::move(task));
+  ActorWait(TaskPlane& plane, TaskPtr task) : plane_(plane), task_(std::move(task)) {}
+  void ObjectDone(ObjectState&) override {
+    plane_.GoOn(std::move(task_));
+    delete this;
   }
-  /// Goes on with a task, one after another on this thread: the failure of one may make the next ready, and a chain of
-  /// those must not grow the stack.
-  static void GoOn(TaskPlane& plane, TaskPtr task) {
-    thread_local auto* ready = new std::deque<std::pair<TaskPlane*, TaskPtr>>();  // never destroyed, see Router::Send
-    thread_local bool draining = false;
-    ready->emplace_back(&plane, std::move(task));
-    if (draining) return;
-    draining = true;
-    while (!ready->empty()) {
-      auto [next_plane, next] = std::move(ready->front());
-      ready->pop_front();
-      next_plane->ArgumentsReady(next);
-    }
-    draining = false;
-  }
-  Group* group_ = nullptr;
+
+ private:
+  TaskPlane& plane_;
+  TaskPtr task_;
 };
 
 TaskPlane::TaskPlane(Options options, Parts parts)
@@ -59,6 +38,7 @@ TaskPlane::TaskPlane(Options options, Parts parts)
       placeless_(options_.ranks),
       ended_places_(options_.ranks),
       links_(options_.ranks, options_.credits),
+      credits_back_(static_cast<std::size_t>(options_.ranks)),
       classes_of_(static_cast<std::size_t>(options_.ranks)) {
   for (const scheduling::NodeSpec& node : options_.nodes)
     if (auto mine = node.slots.find(options_.self); mine != node.slots.end()) own_slots_.store(mine->second.units());
@@ -85,7 +65,8 @@ std::optional<std::string> TaskPlane::WhyInfeasible(const wire::Shape& shape, st
   return scheduling::WhyInfeasible(options_.nodes, shape, rank);
 }
 
-TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSpec&& call, TaskKind kind) {
+TaskPlane::Draft TaskPlane::MakeDraft(const detail::TaskOptions& options, detail::CallSpec&& call, TaskKind kind,
+                                      bool extra) {
   if (options.rank && (*options.rank < 0 || *options.rank >= options_.ranks))
     throw UsageError("SetRank(" + std::to_string(*options.rank) + "): the job has ranks 0 to " +
                      std::to_string(options_.ranks - 1));
@@ -109,19 +90,21 @@ TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSp
   TaskRecord::Layout layout;
   layout.kind = kind;
   layout.bytes = call.bytes.size();
-  layout.extra = kind == TaskKind::kActorCreation || !(one_cpu || zero_cpu) || !call.arguments.empty() ||
-                 !call.carried.empty() || !options.name.empty();
-  TaskPtr task = TaskRecord::MakeOwned(layout, parts_.objects.MakePending());
+  layout.arguments = call.arguments.size();
+  layout.extra = extra || !(zero_cpu || (one_cpu && kind != TaskKind::kActorCreation)) || !call.carried.empty() ||
+                 !options.name.empty();
+  auto [result, held] = parts_.objects.MakePendingTwice();
+  TaskPtr task = TaskRecord::MakeOwned(layout, std::move(held));
   TaskRecord& record = *task;
   record.one_cpu = one_cpu;
   record.zero_cpu = zero_cpu;
   if (options.rank) record.Pin(Rank(*options.rank));
   record.SetClass(task_class);
   if (layout.bytes != 0) std::memcpy(record.bytes().data(), call.bytes.data(), layout.bytes);
+  if (layout.arguments != 0) std::ranges::move(call.arguments.view(), record.arguments().begin());
   if (task::TaskExtra* extra = record.extra()) {
     extra->cpus = cpus;
     extra->name = options.name;
-    extra->arguments = std::move(call.arguments);
     extra->carried = std::move(call.carried);
     if (!zero_cpu && (!one_cpu || kind == TaskKind::kActorCreation)) SetShape(record, options);
     if (!one_cpu && !zero_cpu) {
@@ -133,7 +116,6 @@ TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSp
   record.retries_left = static_cast<std::uint16_t>(std::clamp(options.max_retries, 0, 0xffff));
   task::Submitter& submitter = CurrentSubmitter();
   record.seed = base::MixHash(submitter.seed, ++submitter.submitted, 0x5eed);
-  if (kind == TaskKind::kActorCall) record.actor().submitter = IdOf(submitter);
   if (run != nullptr) record.parent = run->Id();
   if (back_pressure_.on()) {
     record.counts_unended = true;
@@ -141,7 +123,7 @@ TaskPtr TaskPlane::MakeRecord(const detail::TaskOptions& options, detail::CallSp
   }
   // Results are taken in now and then, so that a long row of submissions neither fills the rings nor idles the others.
   if (options_.ranks > 1 && submitter.submitted % kSubmitsPerPoll == 0) parts_.progress.PollInPassing();
-  return task;
+  return {std::move(task), std::move(result)};
 }
 
 TaskPtr TaskPlane::CopyOf(const TaskRecord& old, bool hold_result) {
@@ -150,6 +132,7 @@ TaskPtr TaskPlane::CopyOf(const TaskRecord& old, bool hold_result) {
   const std::span<const std::byte> bytes = const_cast<TaskRecord&>(old).bytes();
   layout.bytes = bytes.size();
   layout.extra = old.extra() != nullptr;
+  layout.arguments = old.arguments().size();
   ObjectState* const result = hold_result ? old.result_object() : nullptr;
   TaskPtr again = result != nullptr ? TaskRecord::MakeOwned(layout, object::Hold(*result))
                                     : TaskRecord::MakeForeign(layout, old.result());
@@ -159,9 +142,9 @@ TaskPtr TaskPlane::CopyOf(const TaskRecord& old, bool hold_result) {
   if (old.is_pinned()) record.Pin(old.pinned());
   record.SetClass(old.task_class());
   if (!bytes.empty()) std::memcpy(record.bytes().data(), bytes.data(), bytes.size());
+  std::ranges::copy(old.arguments(), record.arguments().begin());
   if (const task::TaskExtra* from = old.extra()) {
     task::TaskExtra& to = *record.extra();
-    to.arguments = from->arguments;
     to.carried = from->carried;
     to.name = from->name;
     to.cpus = from->cpus;
@@ -173,7 +156,6 @@ TaskPtr TaskPlane::CopyOf(const TaskRecord& old, bool hold_result) {
   if (layout.kind == TaskKind::kActorCall) {
     record.actor().actor = old.actor().actor;
     record.actor().actor_id = old.actor().actor_id;
-    record.actor().submitter = old.actor().submitter;
   }
   record.seed = old.seed;
   record.parent = old.parent;
@@ -182,47 +164,69 @@ TaskPtr TaskPlane::CopyOf(const TaskRecord& old, bool hold_result) {
   return again;
 }
 
-Handle TaskPlane::Submit(TaskPtr task) {
+Handle TaskPlane::Submit(Draft draft) {
+  TaskPtr& task = draft.task;
+  Handle& result = draft.result;
   TaskRecord& record = *task;
-  ObjectState& object = *record.result_object();
-  Handle result = object::Hold(object);
-  {
-    std::lock_guard lock(object.Lock());
-    object.SetProducer(TaskPtr(task).Release());
-  }
-  submitted_.fetch_add(1, std::memory_order_relaxed);
+  ObjectState& object = *object::StateOf(result);
+  // A call that has entered its stream's order is known there.
+  object.SetProducer((record.ordered ? TaskPtr(task) : task.CopyUnshared()).Release());
+  submitted_.Add();
   Counters::Add(parts_.counters.tasks_submitted);
   base::Record(base::EventKind::kTaskSubmitted, object.id);
   if (record.kind() == TaskKind::kActorCall) Counters::Add(parts_.counters.actor_calls);
-  const bool call = record.kind() == TaskKind::kActorCall;
-  if (record.arguments().empty() && (!call || object::StateOf(record.actor().actor)->done())) {
-    ArgumentsReady(task);
-    return result;
-  }
 
   // Borrowed refs need their value's whereabouts; pending ones are waited for.
-  std::vector<ObjectState*> awaited;
-  auto await = [&](const Handle& ref) {
-    ObjectState& argument = *object::StateOf(ref);
-    if (argument.done()) return;
-    if (!argument.owned()) parts_.objects.RequestValue(argument);
-    awaited.push_back(&argument);
+  for (const auto& argument : record.arguments()) AskFor(argument.object);
+  if (record.kind() == TaskKind::kActorCall) AskFor(record.actor().actor);  // its value is where the actor lives
+  task::ArgumentPart* const arguments = record.argument_part();
+  if ((arguments == nullptr || arguments->Await(task, *this)) && AwaitActor(task)) ArgumentsReady(std::move(task));
+  return std::move(result);
+}
+
+void TaskPlane::AskFor(const Handle& ref) {
+  ObjectState& object = *object::StateOf(ref);
+  if (!object.done() && !object.owned()) parts_.objects.RequestValue(object);
+}
+
+/// Whether it is no call, or its actor's address is known. If not, GoOn follows when it is.
+bool TaskPlane::AwaitActor(const TaskPtr& task) {
+  if (task->kind() != TaskKind::kActorCall) return true;
+  ObjectState& actor = *object::StateOf(task->actor().actor);
+  if (actor.done()) return true;
+  auto* const wait = new ActorWait(*this, task);
+  if (actor.AddWaiter(*wait)) return false;
+  delete wait;
+  return true;
+}
+
+void TaskPlane::ArgumentsDone(TaskPtr task) {
+  if (AwaitActor(task)) GoOn(std::move(task));
+}
+
+/// Goes on with a task, one after another on this thread: the failure of one may make the next ready, and a chain of
+/// those must not grow the stack.
+void TaskPlane::GoOn(TaskPtr task) {
+  struct Ready {
+    TaskRecord* first = nullptr;  // linked by queue_next: they are in no queue yet
+    TaskRecord* last = nullptr;
+    bool draining = false;
   };
-  for (const auto& argument : record.arguments()) await(argument.object);
-  if (call) await(record.actor().actor);  // its value is where the actor lives
-  if (awaited.empty()) {
-    ArgumentsReady(task);
-    return result;
+  thread_local constinit Ready ready;
+  if (ready.draining) {
+    TaskRecord* const next = task.Release();
+    (ready.first == nullptr ? ready.first : ready.last->queue_next) = next;
+    ready.last = next;
+    return;
   }
-  auto* group = new ArgumentWait::Group{this, task, {}, std::vector<ArgumentWait>(awaited.size())};
-  // One more than there are waits, so that the group lives until this loop is over.
-  group->pending.store(static_cast<std::int32_t>(awaited.size()) + 1, std::memory_order_relaxed);
-  for (std::size_t i = 0; i < awaited.size(); ++i) {
-    group->waits[i].group_ = group;
-    if (!awaited[i]->AddWaiter(group->waits[i])) ArgumentWait::CountDown(group);
+  ready.draining = true;
+  ArgumentsReady(std::move(task));
+  while (ready.first != nullptr) {
+    task = TaskPtr::Adopt(ready.first);
+    ready.first = std::exchange(task->queue_next, nullptr);
+    ArgumentsReady(std::move(task));
   }
-  ArgumentWait::CountDown(group);
-  return result;
+  ready.draining = false;
 }
 
 object::ErrorPtr TaskPlane::ArgumentError(const TaskRecord& record) const {
@@ -240,14 +244,14 @@ object::ErrorPtr TaskPlane::ArgumentError(const TaskRecord& record) const {
   return record.kind() == TaskKind::kActorCall ? error_of(record.actor().actor) : nullptr;
 }
 
-void TaskPlane::ArgumentsReady(const TaskPtr& task) {
+void TaskPlane::ArgumentsReady(TaskPtr task) {
   object::ErrorPtr error = ArgumentError(*task);
   if (task->kind() != TaskKind::kTask)
     actors_->OwnedActorTaskReady(task, std::move(error));
   else if (error != nullptr)
     FailTask(task, std::move(error));
   else
-    Place(task);
+    Place(std::move(task));
 }
 
 void TaskPlane::Place(TaskPtr task) {
@@ -308,7 +312,7 @@ void TaskPlane::FailTask(const TaskPtr& task, object::ErrorPtr error) {
 }
 
 void TaskPlane::CountDone(TaskRecord& record) {
-  finished_.fetch_add(1, std::memory_order_release);
+  finished_.Add();
   if (!back_pressure_.on()) return;
   if (record.TakeCountsUnstarted()) back_pressure_.SubtractUnstarted(record.memory_bytes());
   if (record.TakeCountsUnended()) back_pressure_.SubtractUnended(record.memory_bytes());
@@ -380,10 +384,8 @@ void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire:
 
 void TaskPlane::LetGoOfCall(TaskRecord& record) {
   // OnLastHold sees to it that no user code runs under the token.
-  if (task::TaskExtra* extra = record.extra()) {
-    extra->arguments.clear();
-    extra->carried.clear();
-  }
+  record.DropArguments();
+  if (task::TaskExtra* extra = record.extra()) extra->carried.clear();
   if (record.kind() == TaskKind::kActorCall) record.actor().actor.Reset();
 }
 

@@ -50,7 +50,7 @@ class ActorTasks {
   ~ActorTasks() = default;
 };
 
-class TaskPlane {
+class TaskPlane final : private task::ArgumentEvents {
  public:
   struct Options {
     Rank self;
@@ -77,12 +77,17 @@ class TaskPlane {
   void SetBeforeLeasedRun(std::function<void(const wire::Lease&)> action) { before_leased_run_ = std::move(action); }
 
   // ---- submitting: throws UsageError, InfeasibleError ----
-  /// A record with its result object, seed and shape; not yet submitted. May wait for room (queue-bytes), and park.
-  TaskPtr MakeRecord(const detail::TaskOptions& options, detail::CallSpec&& call, task::TaskKind kind);
+  /// A task that is not yet submitted, known to its maker only.
+  struct Draft {
+    TaskPtr task;   // with its result object, seed and shape
+    Handle result;  // for who gets the ref
+  };
+  /// May wait for room (queue-bytes), and park. `extra`: it needs a TaskExtra whatever the options say.
+  Draft MakeDraft(const detail::TaskOptions& options, detail::CallSpec&& call, task::TaskKind kind, bool extra = false);
   /// A record with the same call and options, of the same result; it holds that too, or only names it.
   static TaskPtr CopyOf(const TaskRecord& old, bool hold_result);
   /// Waits for the arguments, then places the task (or hands it to the actors' room).
-  Handle Submit(TaskPtr task);
+  Handle Submit(Draft draft);
   void Cancel(const Handle& result);
   /// Runs the unstarted task of `object` in place, if it is this rank's and may run here. Returns whether it did.
   bool TryRunInPlace(ObjectState& object);
@@ -100,11 +105,11 @@ class TaskPlane {
   /// An owned task that is to run on this rank: brings its arguments here, then runs it.
   void Deliver(const TaskPtr& task);
   /// The same for an actor's, which takes its place in the actor's order at once.
-  void DeliverToActor(const TaskPtr& task);
+  void DeliverToActor(TaskPtr task);
   /// Runs the thunk and returns its outcome. User code.
   static task::RunResult Execute(TaskRecord& task, RunContext& run, void* self, ObjectPlane& objects);
   /// Reports the outcome to the owner, here or elsewhere. User code.
-  void Finish(TaskPtr task, RunContext& run, task::RunResult&& result);
+  void Finish(const TaskPtr& task, RunContext& run, task::RunResult&& result);
   /// At the owner: the result is known. Maybe under the token.
   void Complete(const TaskPtr& task, wire::Outcome outcome, const wire::ValueDescriptor* value, Rank from,
                 object::ErrorPtr error, task::RunResult* local);
@@ -120,6 +125,8 @@ class TaskPlane {
   void BorrowWasConfirmed();
   void ReturnLease(const wire::Lease& lease);
   void Housekeeping();
+  /// Messages were handled: what they left for the end of the batch. Holder of the token.
+  void Polled();
   /// From the service thread, at each of its ticks.
   void Tick();
   /// Asks the ledger for what an actor or task wants; `then` gets the granted lease under the token.
@@ -129,8 +136,11 @@ class TaskPlane {
   std::uint64_t DropQueued();
   /// The slots that this rank has for one-CPU tasks, free or not: its own less those it has ceded. In 1/10,000 CPU.
   std::int64_t slot_units() const { return own_slots_.load(std::memory_order_relaxed); }
-  std::uint64_t pending() const { return submitted_.load() - finished_.load(); }
-  std::uint64_t finished() const { return finished_.load(std::memory_order_relaxed); }
+  std::uint64_t pending() const {
+    const std::uint64_t finished = finished_.Sum();  // first: what has finished was submitted before
+    return submitted_.Sum() - finished;
+  }
+  std::uint64_t finished() const { return finished_.Sum(); }
   static std::string NameOf(const TaskRecord& task);
   /// How the tasks that make these objects stand, as far as this rank owns or runs them. In hang_answer.cpp.
   std::vector<wire::HangTask> TellOf(const std::vector<ObjectId>& objects);
@@ -153,7 +163,7 @@ class TaskPlane {
   void On(Rank from, const wire::SlotsReturned& message);
 
  private:
-  class ArgumentWait;
+  class ActorWait;
   class ArrivedWait;
   struct Delayed {
     wire::TaskDone message;
@@ -163,7 +173,13 @@ class TaskPlane {
   };
 
   void SetShape(TaskRecord& task, const detail::TaskOptions& options) const;
-  void ArgumentsReady(const TaskPtr& task);
+  void AskFor(const Handle& ref);
+  // The steps of a task that waited: its arguments are done; so is the address of a call's actor; it is its turn on
+  // this thread.
+  void ArgumentsDone(TaskPtr task) override;
+  bool AwaitActor(const TaskPtr& task);
+  void GoOn(TaskPtr task);
+  void ArgumentsReady(TaskPtr task);
   object::ErrorPtr ArgumentError(const TaskRecord& record) const;
   void Enqueue(TaskPtr task);
   void Arrived(const TaskPtr& task);
@@ -171,11 +187,14 @@ class TaskPlane {
   void RunInLane(TaskPtr task);
   void CheckFits(const TaskRecord& record, task::RunResult& result);
   object::ErrorPtr FailureToStore(const TaskRecord& record) const;
-  void RunHere(const TaskPtr& task, int executor);
+  void RunHere(TaskPtr task, int executor);
   void SendNow(TaskPtr task, Rank to);
   void SendWaiting(Rank to, std::uint32_t credits);
+  void CreditCameBack(Rank from);
   bool NeedsCredit(const TaskRecord& record) const;
   void TellClass(Rank to, const task::TaskClass& task_class);
+  void WriteArguments(wire::Writer& writer, const TaskRecord& record, Rank to);
+  void WriteMore(wire::Writer& writer, const task::TaskExtra& extra, Rank to);
   void SendOk(const TaskRecord& record, const task::RunResult& result);
   void SendDone(Delayed&& done);
   void CancelOwned(const TaskPtr& task, const Handle& result);
@@ -212,16 +231,19 @@ class TaskPlane {
   static constexpr std::size_t kStackForInPlace = worker::StackPool::kTaskStackBytes;
   static constexpr std::uint64_t kSubmitsPerPoll = 32;
   static constexpr std::size_t kLongBacklog = 64;
+  static constexpr std::uint32_t kCreditBatch = 16;  // credits given back in one step at most
   static constexpr std::size_t kPlainInTaskOk = 24;  // with the head a cell of a ring
 
-  std::atomic<std::uint64_t> submitted_{0};  // by this rank; for Drain and shutdown
-  std::atomic<std::uint64_t> finished_{0};
+  base::SpreadCounter submitted_;  // by this rank; for Drain and shutdown
+  base::SpreadCounter finished_;
   BackPressure back_pressure_;
   ForeignTasks foreign_;
   PlacelessTasks placeless_;
   EndedPlaces ended_places_;
   std::mutex tell_mutex_;  // held while rank 0 is told of places
   TaskLinks links_;
+  std::vector<std::uint32_t> credits_back_;  // by rank, of this batch of messages; token's holder only
+  std::vector<Rank> credits_back_from_;      // those that are in it; token's holder only
   // The classes of other ranks' tasks as this process has them, by their numbers; token's holder only.
   std::vector<std::vector<const task::TaskClass*>> classes_of_;
 

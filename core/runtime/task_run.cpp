@@ -40,7 +40,7 @@ RunResult TaskPlane::Execute(TaskRecord& record, RunContext& run, void* self, Ob
   return result;
 }
 
-void TaskPlane::RunHere(const TaskPtr& task, int executor) {
+void TaskPlane::RunHere(TaskPtr task, int executor) {
   const RunNote note;
   RunContext run;
   run.executor = executor;
@@ -48,7 +48,7 @@ void TaskPlane::RunHere(const TaskPtr& task, int executor) {
     PlaceEnded(*task);
     RunResult cancelled;
     cancelled.error = object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(*task) + "' was cancelled");
-    Finish(task, run, std::move(cancelled));
+    Finish(std::move(task), run, std::move(cancelled));
     return;
   }
   if (task->owned() && task->TakeCountsUnstarted())
@@ -62,10 +62,13 @@ void TaskPlane::RunHere(const TaskPtr& task, int executor) {
     const std::int64_t last = base::NowNanoseconds() - begin;
     mean_run_ns_.store(mean == 0 ? last : mean + (last - mean) / 16, std::memory_order_relaxed);
   }
-  PlaceEnded(*task);
-  // Before the result, so that rank 0 knows when its receiver asks for the next place.
-  if (ended_places_.any() && parts_.queue.empty()) TellPlaces(0);
-  Finish(task, run, std::move(result));
+  if (options_.central) {
+    PlaceEnded(*task);
+    // Before the result, so that rank 0 knows when its receiver asks for the next place.
+    if (ended_places_.any() && parts_.queue.empty()) TellPlaces(0);
+  }
+  if (executor >= 0 && run.outer == nullptr) parts_.executors.TaskEnds();
+  Finish(std::move(task), run, std::move(result));
 }
 
 void TaskPlane::RunOnExecutor(TaskPtr task, int executor) {
@@ -73,7 +76,7 @@ void TaskPlane::RunOnExecutor(TaskPtr task, int executor) {
   if (options_.ranks > 1 && parts_.executors.AnyIdle() && parts_.queue.empty()) AskForWork();
   // Two that came at once may both have been taken for one that begins.
   if (options_.central && parts_.queue.AnyMovable()) TaskLiesBehind();
-  RunHere(task, executor);
+  RunHere(std::move(task), executor);
   if (options_.ranks > 1 && supplier_.load(std::memory_order_relaxed) >= 0 && parts_.queue.size() < Want() / 2)
     AskForWork();
 }
@@ -132,11 +135,11 @@ bool TaskPlane::TryRunInPlace(ObjectState& object) {
     // A helper of a task's region shares the task's CPU, which is not free for others before the region ends.
     return false;
   }
-  const TaskPtr task = ProducerOf(object);
+  TaskPtr task = ProducerOf(object);
   // Under scheduler=central they begin in the order of their places.
   if (!task || !task->one_cpu || task->kind() != task::TaskKind::kTask || options_.central) return false;
   if ((task->is_pinned() && task->pinned() != options_.self) || !task->Claim()) return false;
-  RunHere(task, executor);
+  RunHere(std::move(task), executor);
   return true;
 }
 
@@ -166,7 +169,7 @@ object::ErrorPtr TaskPlane::FailureToStore(const TaskRecord& record) const {
   return object::FromException(std::current_exception(), NameOf(record), options_.self.value);
 }
 
-void TaskPlane::Finish(TaskPtr task, RunContext& run, RunResult&& result) {
+void TaskPlane::Finish(const TaskPtr& task, RunContext& run, RunResult&& result) {
   TaskRecord& record = *task;
   Counters::Add(record.kind() == task::TaskKind::kTask ? parts_.counters.tasks_executed
                                                      : parts_.counters.actor_tasks_executed);

@@ -52,10 +52,23 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   /// What it takes while it says that it is idle.
   bool Accepts(Takes what) const { return (takes_.load(std::memory_order_relaxed) & what) != 0; }
   bool polls() const { return polls_; }
+  /// No flow waits here then, so nothing comes before it but a task.
+  bool HandOver(LaneJob* job) {
+    if (!polls_ || next_job_ != nullptr || !TakesLaneJobs() || !pool_.lanes_->empty()) return false;
+    next_job_ = job;
+    return true;
+  }
   bool HandOver(task::TaskPtr& task) {
-    if (!pool_.queue_.empty() || !TakeOwnTurn()) return false;
+    if (next_ || !pool_.queue_.empty() || !(std::exchange(ends_task_, false) || TakeOwnTurn())) return false;
     next_ = std::move(task);
     return true;
+  }
+  void TaskEnds() { ends_task_ = TakesTasks(); }
+  /// What was to be run next must not wait for something else that may be long.
+  void ShareNext() {
+    if (!next_) return;
+    pool_.queue_.Push(std::move(next_));
+    pool_.WakeOne();
   }
   /// In a poll of its own a task has come: whether it will run that one, and not one that came before.
   bool TakeOwnTurn() {
@@ -67,6 +80,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   // A task that waits leaves its CPU to the thread, which runs others or gives it back; and has it again afterwards
   // even where none is free: it must not wait twice.
   bool BeforeWait() override {
+    ends_task_ = false;
     pool_.parks_.fetch_add(1, std::memory_order_relaxed);
     pool_.work_.RunningTaskWaits();
     return std::exchange(in_lane_job_, false);
@@ -110,7 +124,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   void ClearIdle() { word().fetch_and(~bit(), std::memory_order_relaxed); }
 
   bool HasTask() const { return (next_ || !pool_.queue_.empty()) && TakesTasks() && (has_slot_ || pool_.HasSlot()); }
-  bool HasLaneJob() const { return !pool_.lanes_->empty() && TakesLaneJobs(); }
+  bool HasLaneJob() const { return (next_job_ != nullptr || !pool_.lanes_->empty()) && TakesLaneJobs(); }
   bool HasWork() {
     return HasReady() || HasTask() || HasLaneJob() || (pool_.stop_.load(std::memory_order_acquire) && parked() == 0);
   }
@@ -135,9 +149,14 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
     polls_ = false;
     if (SaysIdle()) ClearIdle();
   }
+  /// Between two tasks. While others wait here, only after a microsecond or two: each look at a ring takes the line of its
+  /// next cell from the writer, who then waits for it with each message.
   void Poll() {
+    const std::uint64_t now = base::CycleTicks();
+    if (!pool_.queue_.empty() && now - polled_at_ < kTicksBetweenPolls) return;
+    polled_at_ = now;
     polls_ = true;
-    free_for_task_ = TakesTasks() && pool_.queue_.empty();
+    free_for_task_ = !next_ && TakesTasks() && pool_.queue_.empty();
     pool_.progress_.PollIfDue();
     polls_ = false;
   }
@@ -148,19 +167,14 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
     pool_.slots_.GiveBack(Amount::Whole(1));
     pool_.work_.SlotWasReturned();
   }
-  /// What was to be run next must not wait for something else that may be long.
-  void ShareNext() {
-    if (!next_) return;
-    pool_.queue_.Push(std::move(next_));
-    pool_.WakeOne();
-  }
   bool RunLaneJob() {
     if (!HasLaneJob()) return false;
     if (HasTask()) {
+      if (next_job_ != nullptr) pool_.lanes_->Put(std::exchange(next_job_, nullptr));
       pool_.lanes_->CallLane();
       return false;
     }
-    LaneJob* job = pool_.lanes_->Take();
+    LaneJob* job = next_job_ != nullptr ? std::exchange(next_job_, nullptr) : pool_.lanes_->Take();
     if (job == nullptr) return false;
     ShareNext();
     GiveSlotBack();
@@ -187,6 +201,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
     if (!task) return false;
     core_.Take();
     pool_.work_.RunOnExecutor(std::move(task), index_);
+    ends_task_ = false;
     return true;
   }
 
@@ -196,7 +211,11 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   worker::CoreClaim core_;
   bool has_slot_ = false;
   bool polls_ = false;
-  task::TaskPtr next_;                  // came in its own poll: run before the queue
+  static constexpr std::uint64_t kTicksBetweenPolls = 4096;
+  std::uint64_t polled_at_ = 0;         // CycleTicks
+  task::TaskPtr next_;                  // came in its own poll, or with the end of its task: run before the queue
+  bool ends_task_ = false;              // it tells of a task's end, and is free for what becomes ready by that
+  LaneJob* next_job_ = nullptr;         // the same of a lane job
   bool free_for_task_ = false;          // while it polls: nothing is queued that it has to run first
   bool in_lane_job_ = false;            // of the running flow
   std::atomic<int> lane_jobs_{0};       // that run or wait here; relaxed, read by the service thread
@@ -259,6 +278,18 @@ bool ExecutorPool::WakeIdle(Takes what, bool awake) {
 
 bool ExecutorPool::HandOver(task::TaskPtr& task) {
   return this_executor != nullptr && &this_executor->pool() == this && this_executor->HandOver(task);
+}
+
+bool ExecutorPool::HandOver(LaneJob* job) {
+  return this_executor != nullptr && &this_executor->pool() == this && this_executor->HandOver(job);
+}
+
+void ExecutorPool::TaskEnds() {
+  if (this_executor != nullptr && &this_executor->pool() == this) this_executor->TaskEnds();
+}
+
+void ExecutorPool::ShareNext() {
+  if (this_executor != nullptr && &this_executor->pool() == this) this_executor->ShareNext();
 }
 
 bool ExecutorPool::WakeOne() {

@@ -60,9 +60,17 @@ class ExecutorPool {
   void Start();
   /// Ends the threads when their parked tasks are done.
   void Stop();
-  /// Gives `task` to the calling thread if that is an executor that polls with nothing to do: it runs the task when the
-  /// poll is over, past the queue. Else the task is left to the caller, to push it.
+  /// Gives `task` to the calling thread if that is an executor that polls with nothing to do, or tells of the end of
+  /// the task that it ran: it runs the task when that is over, past the queue. Else the task is left to the caller, to
+  /// push it.
   bool HandOver(task::TaskPtr& task);
+  /// The same for a lane job, where no other is queued.
+  bool HandOver(LaneJob* job);
+  /// The task that the calling executor ran has ended, and its end is told from here on: a task that waited for it is
+  /// best run here, where its argument is. The outermost on its stack.
+  void TaskEnds();
+  /// What the calling executor was to run next goes to the queue: something that may take long comes first.
+  void ShareNext();
   /// A task was pushed, or a slot given back: an idle executor looks again. False when there is none, or no slot.
   bool WakeOne();
   bool AnyIdle() const;

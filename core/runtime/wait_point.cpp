@@ -51,6 +51,7 @@ bool WaitPoint::Park(std::int64_t deadline_ns) {
 }
 
 bool WaitPoint::Sleep(std::int64_t deadline_ns) {
+  progress_.BeforeWait();
   const auto done = [this] { return signaled(); };
   WaitHooks* hooks = WaitHooks::OfThisThread();
   if (hooks == nullptr) return progress_.Wait(*sleeper_, done, deadline_ns);

@@ -1,11 +1,39 @@
 #include "core/task/task_record.hpp"
 
-#include <cstring>
+#include <memory>
 #include <utility>
 
 #include "core/base/slab.hpp"
 
 namespace manta::task {
+
+ArgumentPart::ArgumentPart(std::size_t count, std::size_t offset)
+    : count_(static_cast<std::uint32_t>(count)),
+      room_(static_cast<std::uint32_t>(count)),
+      offset_(static_cast<std::uint32_t>(offset)) {
+  std::uninitialized_default_construct_n(reinterpret_cast<detail::ArgumentRef*>(this + 1), count);
+}
+
+void ArgumentPart::Drop() {
+  std::destroy_n(reinterpret_cast<detail::ArgumentRef*>(this + 1), std::exchange(count_, 0));
+}
+
+bool ArgumentPart::Await(TaskPtr& task, ArgumentEvents& events) {
+  while (next_ < count_) {
+    object::ObjectState& argument = *object::StateOf(refs()[next_++].object);
+    if (argument.done()) continue;
+    events_ = &events;
+    TaskRecord* const held = task.Release();  // by the wait, which may be over before AddWaiter returns
+    if (argument.AddWaiter(*this)) return false;
+    task = TaskPtr::Adopt(held);
+  }
+  return true;
+}
+
+void ArgumentPart::ObjectDone(object::ObjectState&) {
+  TaskPtr task = TaskPtr::Adopt(reinterpret_cast<TaskRecord*>(reinterpret_cast<std::byte*>(this) - offset_));
+  if (Await(task, *events_)) events_->ArgumentsDone(std::move(task));
+}
 
 TaskRecord::TaskRecord(const Layout& layout, bool owned)
     : kind_(layout.kind),
@@ -15,24 +43,31 @@ TaskRecord::TaskRecord(const Layout& layout, bool owned)
       pinned_(false),
       owned_(owned),
       has_extra_(layout.extra || layout.bytes > kMaxInside),
+      has_arguments_(layout.arguments != 0),
       bytes_(static_cast<std::uint16_t>(layout.bytes > kMaxInside ? 0 : layout.bytes & 0x1fff)),
       credit_returned(false),
       counts_unended(false),
       counts_unstarted(false) {
   result_.object = nullptr;
   if (kind_ == TaskKind::kActorCall) new (ActorSlot()) ActorPart();
+  if (has_arguments_) new (ArgumentSlot()) ArgumentPart(layout.arguments, sizeof(TaskRecord) + actor_bytes());
   if (has_extra_) *ExtraSlot() = new TaskExtra();
-  if (layout.bytes > kMaxInside) (*ExtraSlot())->bytes.Reset(layout.bytes);
+  if (layout.bytes > kMaxInside) {
+    (*ExtraSlot())->bytes = std::make_unique_for_overwrite<std::byte[]>(layout.bytes);
+    (*ExtraSlot())->byte_count = layout.bytes;
+  }
 }
 
 TaskRecord::~TaskRecord() {
   ResetResult();
   if (has_extra_) delete *ExtraSlot();
+  if (has_arguments_) ArgumentSlot()->~ArgumentPart();
   if (kind_ == TaskKind::kActorCall) ActorSlot()->~ActorPart();
 }
 
 TaskRecord* TaskRecord::Allocate(const Layout& layout, bool owned) {
   const std::size_t head = (layout.kind == TaskKind::kActorCall ? sizeof(ActorPart) : 0) +
+                           (layout.arguments != 0 ? ArgumentPart::BytesFor(layout.arguments) : 0) +
                            (layout.extra || layout.bytes > kMaxInside ? sizeof(TaskExtra*) : 0);
   const std::size_t inside = layout.bytes > kMaxInside ? 0 : layout.bytes;
   return new (base::SlabAllocate(sizeof(TaskRecord) + head + inside)) TaskRecord(layout, owned);
@@ -60,18 +95,13 @@ TaskPtr TaskRecord::MakeForeign(const Layout& layout, const ObjectId& result) {
   return task;
 }
 
-ObjectId TaskRecord::result() const {
-  if (!owned_) return {Rank(rank_), result_.id.slot, result_.id.generation};
-  return result_.object == nullptr ? ObjectId() : result_.object->id;
-}
-
 void TaskRecord::ResetResult() {
   if (!owned_) return;
   object::Handle::Adopt(std::exchange(result_.object, nullptr)).Reset();
 }
 
 std::span<std::byte> TaskRecord::bytes() {
-  if (has_extra_ && (*ExtraSlot())->bytes.size() != 0) return {(*ExtraSlot())->bytes.data(), (*ExtraSlot())->bytes.size()};
+  if (has_extra_ && (*ExtraSlot())->byte_count != 0) return {(*ExtraSlot())->bytes.get(), (*ExtraSlot())->byte_count};
   return {Tail() + head_bytes(), bytes_};
 }
 

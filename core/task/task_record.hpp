@@ -2,8 +2,8 @@
 // A task, an actor's creation or an actor's call: at its owner from submission to result, and at the rank that runs it.
 //
 // There may be ten million of them, so a plain task with no arguments takes 56 bytes: what only some have lies in a
-// part that only those have (ActorPart, TaskExtra), and what all tasks of one Task(f) share in their TaskClass. A
-// record is followed by its parts and by its bytes, in one block of base/slab.hpp.
+// part that only those have (ActorPart, ArgumentPart, TaskExtra), and what all tasks of one Task(f) share in their
+// TaskClass. A record is followed by its parts and by its bytes, in one block of base/slab.hpp.
 
 #include <manta/detail/core_api.hpp>
 
@@ -58,16 +58,15 @@ struct RunResult {
   std::shared_ptr<void> actor;                 // of a creation
 };
 
-/// Of tasks with refs, names, or another shape than one CPU or none.
+/// Of tasks with refs inside their bytes, names, or another shape than one CPU or none.
 struct TaskExtra {
-  std::vector<detail::ArgumentRef> arguments;
   std::vector<object::Handle> carried;
   std::string name;  // "": the function's
   Amount cpus;
   wire::Shape shape;
-  wire::Lease lease;                     // of the run
-  std::atomic<std::int32_t> pending{0};  // arguments not ready yet, plus one while they are being looked at; acq_rel
-  detail::SmallBytes bytes;              // where they don't fit behind the record
+  wire::Lease lease;                   // of the run
+  std::unique_ptr<std::byte[]> bytes;  // where they don't fit behind the record,
+  std::size_t byte_count = 0;          // and how many
   // of a creation
   int max_concurrency = 1;
   std::uint32_t incarnation = 0;
@@ -76,13 +75,64 @@ struct TaskExtra {
 
 /// Of actor calls.
 struct ActorPart {
+  struct Rare {
+    std::uint64_t submitter = 0;      // Submitter::id, of one that has entered its stream's order
+    object::ErrorPtr argument_error;  // it leaves its stream failed; written before it settles
+    std::string refused;              // it came to a dead actor: why; guarded by the actor's mutex
+  };
   object::Handle actor;  // at the owner
   ObjectId actor_id;
-  std::atomic<bool> reported{false};  // its end was told already, by a kill (acq_rel)
-  std::uint64_t submitter = 0;        // Submitter::id
-  object::ErrorPtr argument_error;    // of a call that leaves its stream failed; written before it settles
-  std::unique_ptr<std::string> refused;  // it came to a dead actor: why; guarded by the actor's mutex
+  std::unique_ptr<Rare> rare;  // made by the owner before it is sent, or at the host under the actor's mutex
+
+  Rare& MakeRare() {
+    if (!rare) rare = std::make_unique<Rare>();
+    return *rare;
+  }
 };
+static_assert(sizeof(ActorPart) == 32);
+
+/// Told when the arguments that a task waited for are done.
+class ArgumentEvents {
+ public:
+  /// Any thread, also under the progress token.
+  virtual void ArgumentsDone(TaskPtr task) = 0;
+
+ protected:
+  ~ArgumentEvents() = default;
+};
+
+/// Of tasks that are given refs: these, behind this head; and the wait for them at the owner, one after the other, so
+/// that one waiter is enough however many they are.
+class ArgumentPart final : public object::ObjectWaiter {
+ public:
+  /// At `offset` bytes from the beginning of its record, with `count` empty refs.
+  ArgumentPart(std::size_t count, std::size_t offset);
+  ~ArgumentPart() { Drop(); }
+  ArgumentPart(const ArgumentPart&) = delete;
+  ArgumentPart& operator=(const ArgumentPart&) = delete;
+
+  static std::size_t BytesFor(std::size_t count) { return sizeof(ArgumentPart) + count * sizeof(detail::ArgumentRef); }
+  std::size_t bytes() const { return BytesFor(room_); }
+  /// None once they were dropped.
+  std::span<detail::ArgumentRef> refs() { return {reinterpret_cast<detail::ArgumentRef*>(this + 1), count_}; }
+  /// Lets go of them. May run destructors of the user's.
+  void Drop();
+  /// Whether those that were not waited for yet are done. If not, the part keeps `task`, its own, until they are, and
+  /// then `events` is told.
+  bool Await(TaskPtr& task, ArgumentEvents& events);
+
+ private:
+  void ObjectDone(object::ObjectState&) override;
+
+  // Written by the submitter, then by who tells of one argument after the other: the lock of the object that is waited
+  // for hands it on.
+  ArgumentEvents* events_ = nullptr;
+  std::uint32_t next_ = 0;  // to be looked at
+  std::uint32_t count_;
+  const std::uint32_t room_;
+  const std::uint32_t offset_;
+};
+static_assert(sizeof(ArgumentPart) == 48);
 
 class TaskRecord final : public base::Counted {
  public:
@@ -90,6 +140,7 @@ class TaskRecord final : public base::Counted {
     TaskKind kind = TaskKind::kTask;
     std::size_t bytes = 0;
     bool extra = false;
+    std::size_t arguments = 0;
   };
   /// One of this rank, whose result `result` is; or another rank's. Its bytes are not set.
   static TaskPtr MakeOwned(const Layout& layout, object::Handle result);
@@ -104,7 +155,10 @@ class TaskRecord final : public base::Counted {
   /// To rank pinned(), or where the task is another rank's: to this one.
   bool is_pinned() const { return pinned_; }
   /// The result's id: names the task. The owner's record loses it when the task is done (ResetResult).
-  ObjectId result() const;
+  ObjectId result() const {
+    if (!owned_) return {Rank(rank_), result_.id.slot, result_.id.generation};
+    return result_.object == nullptr ? ObjectId() : result_.object->id;
+  }
   Rank owner() const { return owned_ ? Rank() : Rank(rank_); }
   Rank pinned() const { return pinned_ && owned_ ? Rank(rank_) : Rank(); }
   void Pin(Rank rank) {
@@ -117,8 +171,15 @@ class TaskRecord final : public base::Counted {
 
   TaskExtra* extra() const { return has_extra_ ? *ExtraSlot() : nullptr; }
   ActorPart& actor() const { return *ActorSlot(); }
+  /// As many as the layout said, empty at first; none after DropArguments.
   std::span<detail::ArgumentRef> arguments() const {
-    return has_extra_ ? std::span<detail::ArgumentRef>((*ExtraSlot())->arguments) : std::span<detail::ArgumentRef>();
+    return has_arguments_ ? ArgumentSlot()->refs() : std::span<detail::ArgumentRef>();
+  }
+  /// Null where there are none.
+  ArgumentPart* argument_part() const { return has_arguments_ ? ArgumentSlot() : nullptr; }
+  /// They are no longer needed. May run destructors of the user's.
+  void DropArguments() {
+    if (has_arguments_) ArgumentSlot()->Drop();
   }
   const std::string& name() const;
   Amount cpus() const;
@@ -140,13 +201,14 @@ class TaskRecord final : public base::Counted {
   TaskRecord(const Layout& layout, bool owned);
   static TaskRecord* Allocate(const Layout& layout, bool owned);
   std::byte* Tail() const { return reinterpret_cast<std::byte*>(const_cast<TaskRecord*>(this) + 1); }
+  // Behind the record, each where there is one: the actor's part, that of the arguments, the pointer to the rest; then
+  // the bytes.
+  std::size_t actor_bytes() const { return kind_ == TaskKind::kActorCall ? sizeof(ActorPart) : 0; }
+  std::size_t parts_bytes() const { return actor_bytes() + (has_arguments_ ? ArgumentSlot()->bytes() : 0); }
+  std::size_t head_bytes() const { return parts_bytes() + (has_extra_ ? sizeof(TaskExtra*) : 0); }
   ActorPart* ActorSlot() const { return reinterpret_cast<ActorPart*>(Tail()); }
-  TaskExtra** ExtraSlot() const {
-    return reinterpret_cast<TaskExtra**>(Tail() + (kind_ == TaskKind::kActorCall ? sizeof(ActorPart) : 0));
-  }
-  std::size_t head_bytes() const {
-    return (kind_ == TaskKind::kActorCall ? sizeof(ActorPart) : 0) + (has_extra_ ? sizeof(TaskExtra*) : 0);
-  }
+  ArgumentPart* ArgumentSlot() const { return reinterpret_cast<ArgumentPart*>(Tail() + actor_bytes()); }
+  TaskExtra** ExtraSlot() const { return reinterpret_cast<TaskExtra**>(Tail() + parts_bytes()); }
   std::size_t block_bytes() const;
 
   static constexpr std::size_t kMaxInside = 4095;  // more bytes lie in TaskExtra
@@ -167,6 +229,11 @@ class TaskRecord final : public base::Counted {
  public:
   std::atomic<Phase> phase{Phase::kWaiting};  // acq_rel on every change: what the former holder wrote is seen
   std::atomic<bool> cancelled{false};         // release; read by the running task (acquire)
+
+ private:
+  const bool has_arguments_;
+
+ public:
   std::uint16_t attempt = 0;                  // owner between runs; the runner
   std::uint16_t retries_left = 0;             // owner, between runs
 

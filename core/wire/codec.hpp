@@ -28,10 +28,14 @@ class Writer {
  public:
   explicit Writer(std::vector<std::byte>& to) : to_(to) {}
   void Raw(const void* data, std::size_t size) {
-    const std::size_t at = to_.size();
-    to_.resize(at + size);
-    if (size != 0) std::memcpy(to_.data() + at, data, size);
+    const auto* const from = static_cast<const std::byte*>(data);
+    to_.insert(to_.end(), from, from + size);
   }
+  std::size_t size() const { return to_.size(); }
+  /// Over what was written at `at`.
+  template <class T>
+  requires std::is_trivially_copyable_v<T>
+  void Rewrite(std::size_t at, const T& value) { std::memcpy(to_.data() + at, &value, sizeof(T)); }
   template <class T>
   void operator()(const T& value) {
     Write(value);
@@ -78,6 +82,13 @@ class Reader {
     Need(size);
     if (size != 0) std::memcpy(data, from_.data(), size);
     from_ = from_.subspan(size);
+  }
+  /// Passes over `size` bytes, and returns where they lie.
+  const std::byte* Skip(std::size_t size) {
+    Need(size);
+    const std::byte* const at = from_.data();
+    from_ = from_.subspan(size);
+    return at;
   }
   template <class T>
   void operator()(T& value) {

@@ -195,17 +195,30 @@ struct WireArgument {
   template <class V>
   void Fields(V& v) { v(param); v(element); v(id); v(value); }
 };
-/// A task on its way to where it runs begins with this, so that one with few arguments is one cell of a ring. Then come,
-/// each only where there is one: the actor of a call (ObjectId); the length of what is encoded by TaskPushMore (32
-/// bits) and that; the task's bytes, to the end.
+/// An argument that is few bytes of plain data, which follow it: 8 of them are one cell of a ring with TaskPushHead.
+struct SmallArgument {
+  std::uint64_t type_hash = 0;
+  std::uint32_t param = 0;
+  std::uint16_t element = 0;  // kWhole: the whole parameter
+  std::uint8_t format = 0;
+  std::uint8_t size = 0;
+
+  static constexpr std::uint16_t kWhole = 0xffff;
+};
+static_assert(sizeof(SmallArgument) == 16);
+/// A task on its way to where it runs begins with this, so that one with few arguments is one cell of a ring. Then
+/// come, each only where there is one: the actor of a call (ObjectId); `small_arguments` times a SmallArgument and its
+/// bytes, or a list of WireArguments where not all are small; the length of what is encoded by TaskPushMore (32 bits)
+/// and that; the task's bytes, to the end.
 struct TaskPushHead {
   static constexpr Kind kKind = Kind::kTaskPush;
-  enum Flag : std::uint8_t { kOneCpu = 4, kZeroCpu = 8, kPinned = 16, kMore = 32 };  // and TaskKind below them
+  // And TaskKind below them.
+  enum Flag : std::uint8_t { kOneCpu = 4, kZeroCpu = 8, kPinned = 16, kMore = 32, kArguments = 64 };
   Header header;
   std::uint32_t slot = 0, generation = 0;  // of the result, whose owner is the sender
   std::uint32_t task_class = 0;            // by the sender's number, see TaskClassNotice
   std::uint8_t flags = 0;
-  std::uint8_t reserved = 0;
+  std::uint8_t small_arguments = 0;
   std::uint16_t attempt = 0;
   std::uint64_t seed = 0;
 
@@ -216,7 +229,6 @@ struct TaskPushMore {
   std::string name;
   std::int64_t cpus = 0;
   Lease lease;
-  std::vector<WireArgument> arguments;
   std::vector<ObjectId> carried;
   // actors
   std::int32_t max_concurrency = 1;
@@ -224,7 +236,13 @@ struct TaskPushMore {
   std::string actor_name;
   template <class V>
   void Fields(V& v) {
-    v(name); v(cpus); v(lease); v(arguments); v(carried); v(max_concurrency); v(incarnation); v(actor_name);
+    v(name);
+    v(cpus);
+    v(lease);
+    v(carried);
+    v(max_concurrency);
+    v(incarnation);
+    v(actor_name);
   }
 };
 /// What the tasks of one class share; comes before the first of them. Code as (module, offset).

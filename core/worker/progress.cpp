@@ -61,7 +61,9 @@ Progress::Progress(Options options, std::vector<Transport*> transports, MessageH
       block_(options_.blocks[options_.my_index]),
       transports_(std::move(transports)),
       handler_(handler),
-      spinner_(block_.spinning) {}
+      spinner_(block_.spinning) {
+  node::ArmHeavily(block_, options_.blocks.size());
+}
 
 Progress::~Progress() { Stop(); }
 

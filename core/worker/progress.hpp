@@ -77,7 +77,7 @@ class Backoff {
   Step Next() {
     ++steps_;
     if (core_.held() && steps_ <= kSpins && steps_ != kFirstLook && steps_ % kLookAgain != 0) {
-      base::CpuRelax();
+      if (steps_ > kHotSpins) base::CpuRelax();
       return Step::kAgain;
     }
     return NextSlow();
@@ -85,6 +85,7 @@ class Backoff {
 
  private:
   static constexpr int kSpins = 2000;    // about 50 µs: as long as a futex takes to wake an idle core
+  static constexpr int kHotSpins = 64;   // without a pause, which costs as much as half a message
   static constexpr int kFirstLook = 32;  // about 1 µs: an answer of another rank that spins has come by then
   static constexpr int kLookAgain = 256;
   static constexpr int kYields = 20;
@@ -107,6 +108,8 @@ class Progress {
     std::function<void()> housekeeping;
     /// Called by the service thread on each tick while it watches. Returns whether it must go on at every tick.
     std::function<bool()> on_tick;
+    /// What LeaveForWait left: wakes who was not woken then. Any thread.
+    std::function<void()> before_wait = {};
   };
   Progress(Options options, std::vector<Transport*> transports, MessageHandler& handler);
   ~Progress();
@@ -140,6 +143,25 @@ class Progress {
   template <class Done>
   bool Wait(Sleeper& me, Done done, std::int64_t deadline_ns, CoreClaim* core = nullptr);
 
+  /// Polls for about a microsecond until `done()`, if nobody else polls and the waiting threads have a core: an answer of a
+  /// rank that spins has come by then, and its waiter need not be registered. Returns done() at the end.
+  template <class Done>
+  bool SpinBriefly(Done done) {
+    if (!TryTakeToken(Token::kBrief)) return done();
+    if (!spinner_.held()) {
+      ReleaseToken();
+      return done();
+    }
+    SayPolled();
+    bool ended = done();
+    for (int polls = 0; polls < kBriefPolls && !ended; ++polls) {
+      PollHeld();
+      ended = done();
+    }
+    LeaveToken();
+    return ended;
+  }
+
   /// Sees to it that the service thread is on watch: it calls on_tick, and looks for messages when nobody else does.
   void EnsureWatch() {
     // Relaxed: who ends its turn fences before. For others a stale `true` costs a tick, since the watch ends late.
@@ -149,11 +171,23 @@ class Progress {
   void CountWakeup() { wakeups_.fetch_add(1, std::memory_order_relaxed); }
   node::RankBlock& block() { return block_; }
 
+  /// A wake-up is left for the next wait of a plain thread, which is soon or never: a tick makes up for it.
+  void LeaveForWait() {
+    if (!left_.load(std::memory_order_relaxed)) left_.store(true, std::memory_order_relaxed);
+  }
+  /// By a plain thread that is about to wait.
+  void BeforeWait() {
+    if (left_.load(std::memory_order_relaxed) && left_.exchange(false, std::memory_order_relaxed) &&
+        options_.before_wait)
+      options_.before_wait();
+  }
+
  private:
   static constexpr std::int64_t kTickNs = 250'000;
   static constexpr int kQuietTicks = 40;  // 10 ms without work until the watch ends
   static constexpr std::int64_t kHousekeepingNs = 1'000'000;
   static constexpr std::uint64_t kPollsBetweenClocks = 32;
+  static constexpr int kBriefPolls = 64;
 
   /// Who has the token. A waiter calls EnsureWatch after it gave it back, so that the service thread may rest
   /// meanwhile.
@@ -172,6 +206,12 @@ class Progress {
     holder_.store({}, std::memory_order_relaxed);
     token_.store(Token::kFree, std::memory_order_release);
   }
+  /// The end of a turn after SayPolled.
+  void LeaveToken() {
+    ReleaseToken();
+    node::FullFence();  // `token_` before `watching_`; the service thread does the reverse when it ends its watch
+    EnsureWatch();
+  }
   /// To be called with the token: senders need not ring. The line is left alone where it says so already.
   void SayPolled() {
     if (block_.duty.load(std::memory_order_relaxed) != node::Duty::kPolled) node::Disarm(block_, node::Duty::kPolled);
@@ -179,7 +219,10 @@ class Progress {
   std::size_t PollHeld() {
     std::size_t delivered = 0;
     for (Transport* transport : transports_) delivered += transport->Poll(handler_, 64);
-    if (delivered != 0) base::Record(base::EventKind::kPolled, delivered);
+    if (delivered != 0) {
+      handler_.OnPolled();
+      base::Record(base::EventKind::kPolled, delivered);
+    }
     const std::uint64_t polls = polls_.load(std::memory_order_relaxed) + 1;
     polls_.store(polls, std::memory_order_relaxed);
     if (polls % kPollsBetweenClocks == 0 || clock_due_) LookAtClock();
@@ -223,6 +266,8 @@ class Progress {
   // when it wakes: who reads a stale "true" wakes it once too often.
   std::atomic<bool> service_at_door_{false};
   std::atomic<bool> stop_{false};
+  // Relaxed: who left something sees its own store when it waits; others may look for it in vain.
+  std::atomic<bool> left_{false};
 };
 
 template <class Done>
@@ -274,12 +319,10 @@ bool Progress::Wait(Sleeper& me, Done done, std::int64_t deadline_ns, CoreClaim*
         if (deadline_ns >= 0 && base::NowNanoseconds() >= deadline_ns) break;
       }
     }
-    if (held) {
-      ReleaseToken();
-      node::FullFence();  // `token_` before `watching_`; the service thread does the reverse when it ends its watch
-    }
-    // Also where another thread has the token: it may have counted on us at the door.
-    EnsureWatch();
+    if (held)
+      LeaveToken();
+    else
+      EnsureWatch();  // another thread has the token: it may have counted on us at the door
   }
 }
 

@@ -59,6 +59,14 @@ int LongTasks() {
   const auto after = manta::Task([](int ms) { return ms; }).Remote(slow);
   return *manta::Get(waits) == 3000 && *manta::Get(after) == 3000 ? 0 : 1;
 }
+struct Sleeper {
+  int Call(int ms) { return Sleep(ms); }
+};
+/// The same of an actor's call alone.
+int LongCall() {
+  const auto sleeper = manta::Actor<Sleeper>().SetRank(manta::NumRanks() - 1).Remote();
+  return *manta::Get(sleeper.Task(&Sleeper::Call).Remote(3000)) == 3000 ? 0 : 1;
+}
 /// Nothing pending, and a driver that is elsewhere; then one that waits for a limited time.
 int Idle() {
   manta::Get(manta::Task(Sleep).Remote(0));
@@ -88,8 +96,13 @@ int ResourcesBusyDriver() {
 }
 
 const std::map<std::string, int (*)()> kModes{
-    {"circle", Circle},   {"circle-and-leave", CircleAndLeave}, {"long-tasks", LongTasks},
-    {"idle", Idle},       {"resources", Resources},             {"resources-busy-driver", ResourcesBusyDriver},
+    {"circle", Circle},
+    {"circle-and-leave", CircleAndLeave},
+    {"long-tasks", LongTasks},
+    {"long-call", LongCall},
+    {"idle", Idle},
+    {"resources", Resources},
+    {"resources-busy-driver", ResourcesBusyDriver},
 };
 
 }  // namespace

@@ -26,6 +26,7 @@ enum DutyValue : std::uint8_t { kPolled, kBusy, kArmed };
 struct Variant {
   bool sender_fences = true;
   bool sleeper_fences = true;
+  bool sleeper_fences_for_all = false;  // the heavy fence: one after another, on the senders' cores too
   bool looks_again = true;
   bool sees_doorbell_before_arming = true;
   bool bumps_before_waking = true;
@@ -38,8 +39,8 @@ enum Crash : std::uint8_t { kNobodyDies, kSenderDies, kSleeperDies };
 
 enum SenderStep : std::uint8_t { kWrite, kSenderFence, kLoadDuty, kExchange, kBump, kWake, kSent, kDead };
 enum SleeperStep : std::uint8_t {
-  kPoll0, kPoll1, kSeeBefore, kArm, kSleeperFence, kSeeAfter, kLook0, kLook1, kWait, kAsleep, kDisarm, kDone,
-  kSleeperDead
+  kPoll0, kPoll1, kSeeBefore, kArm, kSleeperFence, kFenceSender0, kFenceSender1, kSeeAfter, kLook0, kLook1, kWait,
+  kAsleep, kDisarm, kDone, kSleeperDead
 };
 
 struct State {
@@ -153,6 +154,10 @@ class Model {
     }
   }
 
+  std::uint8_t AfterFence() const {
+    return !variant_.sees_doorbell_before_arming ? kSeeAfter : variant_.looks_again ? kLook0 : kWait;
+  }
+
   const char* StepSleeper(State& s) const {
     std::uint8_t& step = s.sleeper_step;
     StoreBuffer& buffer = s.sleeper_buffer;
@@ -179,8 +184,17 @@ class Model {
         return " arms";
       case kSleeperFence:
         if (variant_.sleeper_fences && !buffer.empty()) return nullptr;
-        step = !variant_.sees_doorbell_before_arming ? kSeeAfter : variant_.looks_again ? kLook0 : kWait;
+        step = AfterFence();
+        if (variant_.sleeper_fences_for_all) step = kFenceSender0;
         return " fences";
+      case kFenceSender0:
+        if (!s.sender_buffer[0].empty()) return nullptr;
+        step = kFenceSender1;
+        return " fences on the core of sender 0";
+      case kFenceSender1:
+        if (!s.sender_buffer[1].empty()) return nullptr;
+        step = AfterFence();
+        return " fences on the core of sender 1";
       case kSeeAfter:
         s.seen = buffer.Load(s.memory, kDoorbell);
         step = variant_.looks_again ? kLook0 : kWait;
@@ -227,6 +241,22 @@ TEST(SleepWakeModel, LosesNoWakeUpOfTwoSenders) {
 
   EXPECT_EQ(result.fault, "") << result.trace;
   EXPECT_GT(result.states, 5000u);
+}
+
+TEST(SleepWakeModel, LosesNoWakeUpOfSendersWithoutFencesWhereTheSleeperFencesForAll) {
+  const Variant heavy{.sender_fences = false, .sleeper_fences_for_all = true};
+  for (const std::array<std::uint8_t, kSenders> messages : {std::array<std::uint8_t, kSenders>{4, 0}, {2, 2}}) {
+    const Exploration result = Model(heavy, messages).Run();
+
+    EXPECT_EQ(result.fault, "") << result.trace;
+    EXPECT_GT(result.states, 500u);
+  }
+  EXPECT_EQ(Model(heavy, {2, 1}, kSenderDies).Run().fault, "");
+}
+
+TEST(SleepWakeModel, FindsTheLossWhenTheHeavyFenceComesBeforeArming) {
+  // Its own store must be out first, then the others' are brought out.
+  EXPECT_EQ(FaultOf({.sender_fences = false, .sleeper_fences = false, .sleeper_fences_for_all = true}), "lost wake-up");
 }
 
 TEST(SleepWakeModel, FindsTheLossWhenTheSenderDoesNotFence) {

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <thread>
+#include <vector>
 
 #include "core/object/object_pool.hpp"
 
@@ -51,6 +54,124 @@ TEST(TaskRecord, HoldsItsResultUntilTheEnd) {
   task->ResetResult();
   EXPECT_EQ(object.holds.load(), 1);
   EXPECT_FALSE(task->result().valid());
+}
+
+/// Records the tasks whose arguments are done.
+struct Heard final : ArgumentEvents {
+  void ArgumentsDone(TaskPtr task) override { tasks.push_back(std::move(task)); }
+  std::vector<TaskPtr> tasks;
+};
+
+object::Handle Pending() { return Pool().MakeOwned(Rank(0), 1); }
+void Finish(const object::Handle& ref) {
+  object::StateOf(ref)->Complete(object::Status::kReady, [] {});
+}
+
+TaskPtr TaskOn(const std::vector<object::Handle>& refs, TaskRecord::Layout layout = {}) {
+  layout.arguments = refs.size();
+  TaskPtr task = TaskRecord::MakeForeign(layout, {Rank(1), 2, 3});
+  for (std::size_t i = 0; i < refs.size(); ++i)
+    task->arguments()[i] = {static_cast<std::uint32_t>(i), detail::ArgumentRef::kWhole, refs[i]};
+  return task;
+}
+
+TEST(TaskRecord, KeepsItsArgumentsBesideItsOtherParts) {
+  const std::vector refs{Pending(), Pending(), Pending()};
+  for (const TaskKind kind : {TaskKind::kTask, TaskKind::kActorCall})
+    for (const bool extra : {false, true})
+      for (const std::size_t size : {0, 5, 5000}) {
+        const TaskPtr task = TaskOn(refs, {kind, size, extra});
+        std::ranges::fill(task->bytes(), std::byte{7});
+        if (task->extra() != nullptr) task->extra()->name = "a name";
+        if (kind == TaskKind::kActorCall) task->actor().MakeRare().submitter = 9;
+
+        ASSERT_EQ(task->arguments().size(), 3u);
+        for (std::uint32_t i = 0; i < 3; ++i) {
+          EXPECT_EQ(task->arguments()[i].param, i);
+          EXPECT_EQ(task->arguments()[i].object.get(), refs[i].get());
+        }
+        EXPECT_EQ(task->bytes().size(), size);
+      }
+  EXPECT_EQ(refs[0].get()->holds.load(), 1) << "records that are gone hold nothing";
+}
+
+TEST(TaskRecord, LetsGoOfItsArgumentsBeforeItsEnd) {
+  const object::Handle ref = Pending();
+  const TaskPtr task = TaskOn({ref}, {.bytes = 8});
+  const std::size_t size = task->memory_bytes();
+  EXPECT_EQ(ref.get()->holds.load(), 2);
+
+  task->DropArguments();
+
+  EXPECT_EQ(ref.get()->holds.load(), 1);
+  EXPECT_TRUE(task->arguments().empty());
+  EXPECT_EQ(task->memory_bytes(), size) << "its block is what it was";
+  EXPECT_EQ(task->bytes().size(), 8u);
+}
+
+TEST(TaskArguments, ThatAreDoneAreNotWaitedFor) {
+  Heard heard;
+  const std::vector refs{Pending(), Pending()};
+  for (const object::Handle& ref : refs) Finish(ref);
+  TaskPtr task = TaskOn(refs);
+
+  EXPECT_TRUE(task->argument_part()->Await(task, heard));
+
+  EXPECT_TRUE(task) << "it is still the caller's";
+  EXPECT_TRUE(heard.tasks.empty());
+}
+
+TEST(TaskArguments, AreWaitedForInAnyOrder) {
+  std::vector<std::size_t> order{0, 1, 2, 3};
+  do {
+    Heard heard;
+    const std::vector refs{Pending(), Pending(), Pending(), Pending()};
+    Finish(refs[order[0]]);
+    TaskPtr task = TaskOn(refs);
+    TaskRecord* const record = task.get();
+
+    ASSERT_FALSE(task->argument_part()->Await(task, heard));
+    EXPECT_FALSE(task) << "the wait holds it";
+    Finish(refs[order[1]]);
+    Finish(refs[order[2]]);
+    EXPECT_TRUE(heard.tasks.empty());
+    Finish(refs[order[3]]);
+
+    ASSERT_EQ(heard.tasks.size(), 1u);
+    EXPECT_EQ(heard.tasks[0].get(), record);
+  } while (std::ranges::next_permutation(order).found);
+}
+
+TEST(TaskArguments, MayFailLikeAnyOther) {
+  Heard heard;
+  const object::Handle ref = Pending();
+  TaskPtr task = TaskOn({ref, ref});  // given twice
+
+  ASSERT_FALSE(task->argument_part()->Await(task, heard));
+  object::StateOf(ref)->Complete(object::Status::kFailed, [] {});
+
+  EXPECT_EQ(heard.tasks.size(), 1u);
+}
+
+TEST(TaskArguments, AreWaitedForWhileOthersEndThem) {
+  constexpr int kTasks = 2000;
+  Heard heard;
+  for (int i = 0; i < kTasks; ++i) {
+    const std::vector refs{Pending(), Pending(), Pending()};
+    std::atomic<bool> go{false};
+    std::thread other([&] {
+      while (!go.load()) {
+      }
+      for (const object::Handle& ref : refs) Finish(ref);
+    });
+    TaskPtr task = TaskOn(refs);
+    go.store(true);
+    const bool done = task->argument_part()->Await(task, heard);
+    other.join();
+    EXPECT_EQ(done, static_cast<bool>(task));
+    EXPECT_EQ(heard.tasks.size(), done ? 0u : 1u);
+    heard.tasks.clear();
+  }
 }
 
 TEST(TaskRecord, IsClaimedOnce) {

@@ -94,6 +94,16 @@ struct PushMore : TaskPushMore {
   static constexpr Kind kKind = Kind::kTaskPush;
 };
 
+/// The list of arguments in one, likewise.
+struct PushArguments {
+  static constexpr Kind kKind = Kind::kTaskPush;
+  std::vector<WireArgument> arguments;
+  template <class V>
+  void Fields(V& v) {
+    v(arguments);
+  }
+};
+
 template <class M>
 class Messages : public ::testing::Test {};
 using All = ::testing::Types<
@@ -160,6 +170,12 @@ TYPED_TEST(JobMessages, ComeBackAsTheyWere) { ExpectRoundTrip<TypeParam>(); }
 TYPED_TEST(JobMessages, AreRefusedWhenTheyEndEarly) { ExpectEveryTruncationThrows<TypeParam>(); }
 TYPED_TEST(JobMessages, DoNoHarmWhenTheirBytesAreWrong) { ExpectNoHarmFromChangedBytes<TypeParam>(); }
 
+TEST(TaskMessages, ListTheirArguments) {
+  ExpectRoundTrip<PushArguments>();
+  ExpectEveryTruncationThrows<PushArguments>();
+  ExpectNoHarmFromChangedBytes<PushArguments>();
+}
+
 template <class... M>
 std::vector<Kind> KindsOf(::testing::Types<M...>) { return {M::kKind...}; }
 
@@ -172,6 +188,7 @@ TEST(MessageKinds, AreEachUsedOnce) {
 TEST(TaskMessages, OfFewBytesAreOneCellOfARing) {
   constexpr std::size_t kCell = 56;
   EXPECT_LE(sizeof(TaskPushHead) + 24, kCell) << "a task with 24 bytes of arguments";
+  EXPECT_LE(sizeof(TaskPushHead) + sizeof(SmallArgument) + 8, kCell) << "a task with the ref of a number";
   EXPECT_LE(sizeof(TaskPushHead) + sizeof(ObjectId) + 12, kCell) << "a call with 12 bytes of arguments";
   EXPECT_LE(sizeof(TaskOk) + 24, kCell) << "a result of 24 bytes";
 }

@@ -156,6 +156,26 @@ TEST(Progress, HandlersRunUnderTheToken) {
   EXPECT_FALSE(progress.HeldByThisThread());
 }
 
+TEST(Progress, MakesUpOnceBeforeAWaitForWhatWasLeft) {
+  struct Nothing : MessageHandler {
+    void OnMessage(Rank, std::span<const std::byte>) override {}
+  } nothing;
+  int made_up = 0;
+  testing::LoopbackNetwork network(2);
+  node::RankBlock block{};
+  testing::RingingTransport transport(network, block);
+  Progress progress({std::span(&block, 1), 0, 2, {}, {}, [&] { ++made_up; }}, {&transport}, nothing);
+
+  progress.BeforeWait();
+  EXPECT_EQ(made_up, 0);
+  progress.LeaveForWait();
+  progress.LeaveForWait();
+  progress.BeforeWait();
+  progress.BeforeWait();
+
+  EXPECT_EQ(made_up, 1);
+}
+
 TEST(Progress, PollIfDueLooksOnlyWhenSomethingMayHaveCome) {
   int housekeepings = 0;
   ProgressRig rig([&] { ++housekeepings; });

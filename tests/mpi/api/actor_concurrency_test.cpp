@@ -5,6 +5,7 @@
 #include <manta/manta.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -184,6 +185,20 @@ TEST(ZeroCpuLane, ServesOthersBesideACallThatRunsLong) {
   EXPECT_EQ(*manta::Get(manta::Task([](int x) { return x; }).SetCpus(0).SetRank(Last()).Remote(4), api_test::kPatience), 4);
   gate.Open();
   manta::Get(long_call);
+}
+
+std::atomic<int> ran{0};
+void Ran() { ran.fetch_add(1); }
+
+TEST(ZeroCpuLane, RunsWhatADriverLeavesThatComputesAndWaitsForNothing) {
+  // Fewer than wake a thread at once, so the service thread must see to them.
+  for (int round = 1; round <= 20; ++round) {
+    for (int i = 0; i < 3; ++i) manta::Task(Ran).SetCpus(0).SetRank(0).Remote();
+    const auto end = std::chrono::steady_clock::now() + api_test::kPatience;
+    while (ran.load() < 3 * round && std::chrono::steady_clock::now() < end) {
+    }
+    ASSERT_EQ(ran.load(), 3 * round) << "nobody ran them while the driver computed";
+  }
 }
 
 }  // namespace

@@ -231,6 +231,56 @@ TEST(ExitActor, RunsTheDestructorAndFailsLaterCalls) {
   }
 }
 
+TEST(KillWithRestart, BeforeItIsMadeIsNotTheActorsEnd) {
+  for (int rank = 0; rank < manta::NumRanks(); ++rank) {
+    Journal journal;
+    const auto actor = manta::Actor<Noted>().SetRank(rank).SetMaxRestarts(2).Remote(journal.path());
+    for (int restart = 0; restart < 2; ++restart) {
+      actor.Kill(false);  // at first when it may not have been made
+      EXPECT_EQ(*manta::Get(actor.Task(&Noted::Add).Remote(1), api_test::kPatience), 1) << "its state is new";
+      EXPECT_TRUE(*manta::Get(actor.Task(&Noted::Restarted).Remote(), api_test::kPatience));
+    }
+    actor.Kill(false);
+
+    EXPECT_THROW(manta::Get(actor.Task(&Noted::Add).Remote(1), api_test::kPatience), manta::ActorDiedError);
+  }
+}
+
+TEST(KilledActors, LeaveTheirPlacesToOthers) {
+  // Handles go at once and slots are used again, so that new actors come to ranks where old ones still have calls.
+  Journal journal;
+  for (int round = 0; round < 50; ++round) {
+    std::vector<manta::ObjectRef<int>> sums;
+    for (int rank = 0; rank < manta::NumRanks(); ++rank) {
+      const auto actor = manta::Actor<Noted>().SetRank(rank).Remote(journal.path());
+      for (int i = 0; i < 3; ++i) sums.push_back(actor.Task(&Noted::Add).Remote(1));
+      if (round % 2 == 1) actor.Kill();
+    }
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      try {
+        EXPECT_EQ(*manta::Get(sums[i], api_test::kPatience), static_cast<int>(i % 3) + 1);
+      } catch (const manta::ActorDiedError&) {
+        EXPECT_EQ(round % 2, 1) << "an actor died that nobody had killed";
+      }
+    }
+  }
+}
+
+TEST(ExitActor, LeavesTheInstanceToACallBesideIt) {
+  Gate gate;
+  Journal journal;
+  const auto actor = There().SetMaxConcurrency(2).Remote(journal.path());
+  const auto beside = actor.Task(&Noted::AddBehindGate).Remote(gate.path(), 7);
+  ASSERT_TRUE(journal.WaitFor("waits"));
+
+  manta::Get(actor.Task(&Noted::Exit).Remote());
+  EXPECT_EQ(journal.Count("destroyed"), 0u);
+  gate.Open();
+
+  EXPECT_EQ(*manta::Get(beside, api_test::kPatience), 7);
+  EXPECT_TRUE(journal.WaitFor("destroyed"));
+}
+
 TEST(ExitActor, OutsideOfAnActorIsAUsageError) {
   EXPECT_THROW(manta::ExitActor(), manta::UsageError);
   EXPECT_TRUE(*manta::Get(manta::Task([] {

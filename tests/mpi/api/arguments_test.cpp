@@ -8,9 +8,13 @@
 #include <map>
 #include <numeric>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "tests/mpi/api/support.hpp"
 
 namespace {
 
@@ -122,6 +126,22 @@ TEST(SpanArgument, ReadsInPlaceWithoutACopy) {
   }
 }
 
+TEST(StringViewArgument, ReadsWhatCameWithTheCallInPlace) {
+  const auto inside = There([](std::int16_t, std::string_view text, char last, std::string_view none) {
+    return std::string(text) + last + std::to_string(none.size());
+  });
+
+  EXPECT_EQ(*manta::Get(inside.Remote(std::int16_t{1}, "some text", '!', "")), "some text!0");
+}
+
+TEST(SpanArgument, OfAnUnalignedPlaceIsACopy) {
+  const auto offset = There([](char, std::span<const double> values) {
+    return values[0] + static_cast<double>(reinterpret_cast<std::uintptr_t>(values.data()) % alignof(double));
+  });
+
+  EXPECT_EQ(*manta::Get(offset.Remote('x', std::vector<double>{1, 2})), 1.0);
+}
+
 TEST(StringViewArgument, ReadsLiteralsStringsAndRefs) {
   EXPECT_EQ(*manta::Get(There(SizeOfView).Remote("literal")), 7u);
   EXPECT_EQ(*manta::Get(There(SizeOfView).Remote(std::string(100'000, 'x'))), 100'000u);
@@ -152,6 +172,138 @@ TEST(ListOfRefs, ResolvesForASpan) {
   const std::vector numbers{manta::Put(1.0), manta::Task(Double).Remote(2)};
 
   EXPECT_EQ(*manta::Get(There(Sum).Remote(numbers)), 5.0);
+}
+
+/// As large as an object that keeps its value in its record.
+struct Triple {
+  std::int64_t a = 0, b = 0, c = 0;
+};
+
+TEST(SmallRefs, OfAnyKindOfPlainDataCome) {
+  const auto all = There(
+      [](bool a, char b, const float& c, std::int64_t d, Triple e, const std::string& text, std::array<short, 3> f) {
+        return static_cast<double>(a + b) + c + static_cast<double>(d + e.a + e.b + e.c) +
+               static_cast<double>(text.size()) + f[2];
+      });
+
+  EXPECT_EQ(*manta::Get(all.Remote(manta::Put(true), manta::Put('\2'), manta::Put(3.0f), manta::Put(std::int64_t{4}),
+                                   manta::Put(Triple{5, 6, 7}), "8 bytes.", manta::Put(std::array<short, 3>{0, 0, 9}))),
+            45.0);
+}
+
+TEST(SmallRefs, ComeBesideLargeAndPendingOnes) {
+  const auto pending = manta::Task(Double).SetRank(OtherRank()).Remote(1);
+  const auto all = There([](double number, const std::vector<double>& values, const std::string& text, double result) {
+    return number + values.back() + static_cast<double>(text.size()) + result;
+  });
+
+  EXPECT_EQ(*manta::Get(all.Remote(manta::Put(1.0), manta::Put(std::vector<double>(100'000, 2.0)),
+                                   manta::Put(std::string(3, 'x')), pending)),
+            8.0);
+}
+
+TEST(SmallRefs, MayBeMany) {
+  for (const std::size_t count : {1, 2, 3, 255, 256, 1000}) {
+    std::vector<manta::ObjectRef<double>> numbers;
+    for (std::size_t i = 0; i < count; ++i) numbers.push_back(manta::Put(static_cast<double>(i)));
+
+    const double wanted = static_cast<double>(count * (count - 1) / 2);
+    EXPECT_EQ(*manta::Get(There(SumOf).Remote(numbers)), wanted) << count;
+    EXPECT_EQ(*manta::Get(There([](double one, const std::vector<double>& all) {
+                            return one + Sum(all);
+                          }).Remote(manta::Put(0.5), numbers)),
+              wanted + 0.5);
+  }
+}
+
+TEST(SmallRefs, AreThereForARetry) {
+  auto task = manta::Task([](int number, int other) {
+    if (manta::Context().Attempt() < 2) throw std::runtime_error("again");
+    return number + other;
+  });
+  task.SetMaxRetries(3).SetRetryExceptions<std::runtime_error>();
+  for (int rank = 0; rank < manta::NumRanks(); ++rank) {
+    auto number = manta::Put(3);
+    const auto sum = task.SetRank(rank).Remote(number, 4);
+    number = {};
+    EXPECT_EQ(*manta::Get(sum), 7);
+  }
+}
+
+int Next(int value) { return value + 1; }
+
+TEST(Chain, OfTasksEachGivenTheOneBefore) {
+  constexpr int kLength = 3000;
+  const std::uint64_t before = manta::Stats().objects_alive;
+  for (const bool anywhere : {true, false}) {
+    auto ref = manta::Task(Next).Remote(0);
+    for (int i = 1; i < kLength; ++i) {
+      auto task = manta::Task(Next);
+      if (!anywhere) task.SetRank(i % manta::NumRanks());
+      ref = task.Remote(ref);
+    }
+    EXPECT_EQ(*manta::Get(ref), kLength);
+  }
+  // Those of other ranks count too: they hear of nothing that they would have to keep.
+  for (int i = 0; i < 1000 && manta::Stats().objects_alive > before + 100; ++i) manta::Drain();
+  EXPECT_LT(manta::Stats().objects_alive, before + 100);
+}
+
+TEST(Chain, OfTasksThatWaitForManyEach) {
+  constexpr int kWidth = 20;
+  std::vector<manta::ObjectRef<double>> layer;
+  for (int i = 0; i < kWidth; ++i) layer.push_back(manta::Task(Double).Remote(0.5));
+  for (int depth = 0; depth < 10; ++depth) {
+    std::vector<manta::ObjectRef<double>> next;
+    for (int i = 0; i < kWidth; ++i)
+      next.push_back(manta::Task([](const std::vector<double>& all) {
+                       return Sum(all) / static_cast<double>(all.size());
+                     }).Remote(layer));
+    layer = std::move(next);
+  }
+  for (const auto& value : manta::Get(layer)) EXPECT_DOUBLE_EQ(*value, 1.0);
+}
+
+TEST(Chain, BreaksAtTheFirstFailure) {
+  auto ref = manta::Task([](int value) -> int { throw std::out_of_range("link " + std::to_string(value)); }).Remote(1);
+  for (int i = 0; i < 20'000; ++i) ref = manta::Task(Next).Remote(ref);
+
+  EXPECT_THROW(manta::Get(ref), std::out_of_range);
+}
+
+/// Whose destructor waits for a gate.
+struct SlowToDie {
+  std::string gate;
+  SlowToDie() = default;
+  explicit SlowToDie(std::string path) : gate(std::move(path)) {}
+  SlowToDie(SlowToDie&& other) noexcept : gate(std::exchange(other.gate, {})) {}
+  SlowToDie& operator=(SlowToDie&&) = delete;
+  ~SlowToDie() {
+    if (!gate.empty()) api_test::PassGate(gate);
+  }
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(gate);
+  }
+};
+
+TEST(Chain, GoesOnWhileAnArgumentIsDestroyed) {
+  if (manta::ClusterResources()["CPU"] < 2 * manta::NumRanks()) GTEST_SKIP() << "a rank has one executor";
+  api_test::Gate begin, end;
+  auto slow = manta::Put(SlowToDie(end.path()));
+  const auto first = manta::Task([](const SlowToDie&, const std::string& gate) {
+                       api_test::PassGate(gate);
+                       return 1;
+                     })
+                         .SetRank(0)
+                         .Remote(slow, begin.path());
+  const auto second = manta::Task(Next).SetRank(0).Remote(first);
+  slow = {};
+
+  begin.Open();
+
+  EXPECT_EQ(*manta::Get(second, api_test::kPatience / 2), 2) << "it waited for the destructor";
+  end.Open();
 }
 
 TEST(RefArgument, MayBeGivenTwice) {

@@ -36,7 +36,7 @@ using Thunk = void (*)(Invocation&);
 /// Bytes with room for small ones inside, so that a call with few arguments takes no allocation. Move-only.
 class SmallBytes {
  public:
-  static constexpr std::size_t kInside = 64;
+  static constexpr std::size_t kInside = 256;
   SmallBytes() = default;
   explicit SmallBytes(std::size_t size) { Reset(size); }
   /// Makes it `size` bytes, not set.
@@ -71,6 +71,38 @@ struct ArgumentRef {
   Handle object;
 };
 
+/// The refs of one call, with room for a few inside. Move-only.
+class ArgumentList {
+ public:
+  ArgumentList() = default;
+  ArgumentList(ArgumentList&&) = default;
+  ArgumentList& operator=(ArgumentList&&) = default;
+
+  void Add(std::uint32_t param, std::uint32_t element, Handle object) {
+    if (count_ < kInside) {
+      inside_[count_] = {param, element, std::move(object)};
+    } else {
+      if (count_ == kInside) {
+        outside_.reserve(4 * kInside);
+        for (ArgumentRef& one : inside_) outside_.push_back(std::move(one));
+      }
+      outside_.push_back({param, element, std::move(object)});
+    }
+    ++count_;
+  }
+  std::size_t size() const { return count_; }
+  bool empty() const { return count_ == 0; }
+  std::span<ArgumentRef> view() {
+    return count_ <= kInside ? std::span<ArgumentRef>(inside_, count_) : std::span<ArgumentRef>(outside_);
+  }
+
+ private:
+  static constexpr std::size_t kInside = 2;
+  std::size_t count_ = 0;
+  ArgumentRef inside_[kInside];
+  std::vector<ArgumentRef> outside_;  // all of them, where they are more
+};
+
 /// A function or member function as the bits of its pointer. Word 0 is a code address, which differs from process to
 /// process and is translated on its way unless it is an offset into a vtable (is_code false), or there is none.
 struct CodeWords {
@@ -85,7 +117,7 @@ struct CallSpec {
   const void* function = nullptr;       // for its name in errors; null: the thunk's
   CodeWords callable;                   // what is called, where that is a pointer
   SmallBytes bytes;                     // what is called, where that is an object; then the arguments that travel by value
-  std::vector<ArgumentRef> arguments;   // by param, then element
+  ArgumentList arguments;               // by param, then element
   std::vector<Handle> carried;          // refs inside `bytes`, in order
 };
 
@@ -143,6 +175,8 @@ class Invocation {
   virtual std::shared_ptr<const void> Value(const ArgumentRef& argument, const TypeOps& ops) = 0;
   /// A value of its own, for parameters by value of types that can't be copied.
   virtual std::shared_ptr<const void> FreshValue(const ArgumentRef& argument, const TypeOps& ops) = 0;
+  /// The same for plain data: its bytes, copied to `to`.
+  virtual void CopyPlain(const ArgumentRef& argument, const TypeOps& ops, void* to) = 0;
   /// The elements in place, where the object's bytes are an array; empty pointer otherwise.
   virtual const std::byte* ArrayInPlace(const ArgumentRef& argument, std::size_t* size_bytes) = 0;
   virtual void ReturnNothing() = 0;

@@ -113,14 +113,18 @@ S ConvertArgument(A&& argument) {
   }
 }
 
-/// One argument on its way into a call: its value, or where it is a ref nothing but that.
+/// One argument on its way into a call: the caller's own where it is of the right type (it outlives this), else its
+/// value, converted; or where it is a ref nothing but that.
 template <class P, class A>
 class Outgoing {
  public:
   using S = Stored<P>;
-  static constexpr bool kRef = kIsRefFor<S, std::remove_cvref_t<A>>;
-  static constexpr bool kList = kIsRefListFor<S, std::remove_cvref_t<A>>;
-  using Kept = std::conditional_t<kRef || kList, std::remove_cvref_t<A>, S>;
+  using Given = std::remove_cvref_t<A>;
+  static constexpr bool kRef = kIsRefFor<S, Given>;
+  static constexpr bool kList = kIsRefListFor<S, Given>;
+  static constexpr bool kAsGiven =
+      kRef || kList || (std::is_same_v<S, Given> && !std::is_volatile_v<std::remove_reference_t<A>>);
+  using Kept = std::conditional_t<kAsGiven, A&&, S>;
 
   explicit Outgoing(A&& argument) : value_(Convert(std::forward<A>(argument))) {}
 
@@ -128,12 +132,12 @@ class Outgoing {
   std::size_t Measure(CallSpec& call, std::uint32_t param) {
     if constexpr (kRef) {
       CheckUsable(value_.handle());
-      call.arguments.push_back({param, ArgumentRef::kWhole, value_.handle()});
+      call.arguments.Add(param, ArgumentRef::kWhole, std::forward<A>(value_).handle());
       return 0;
     } else if constexpr (kList) {
       for (std::size_t i = 0; i < value_.size(); ++i) {
         CheckUsable(value_[i].handle());
-        call.arguments.push_back({param, static_cast<std::uint32_t>(i), value_[i].handle()});
+        call.arguments.Add(param, static_cast<std::uint32_t>(i), value_[i].handle());
       }
       as_ref_ = !value_.empty();
       return as_ref_ ? 0 : sizeof(std::uint64_t);
@@ -147,8 +151,8 @@ class Outgoing {
         size = MeasureObject<S>(&value_);
       }
       if (size > kLargeArgument) {
-        call.arguments.push_back(
-            {param, ArgumentRef::kWhole, PutOwned(OpsOf<S>(), std::make_shared<const S>(std::move(value_)))});
+        call.arguments.Add(param, ArgumentRef::kWhole,
+                           PutOwned(OpsOf<S>(), std::make_shared<const S>(std::forward<Kept>(value_))));
         as_ref_ = true;
         return 0;
       }
@@ -169,7 +173,7 @@ class Outgoing {
 
  private:
   static Kept Convert(A&& argument) {
-    if constexpr (kRef || kList) return Kept(std::forward<A>(argument));
+    if constexpr (kAsGiven) return std::forward<A>(argument);
     else return ConvertArgument<S, P>(std::forward<A>(argument));
   }
   Kept value_;
@@ -188,11 +192,11 @@ class Incoming {
   Incoming(Invocation& invocation, std::uint32_t param, ReadArchive& archive) {
     const std::span<const ArgumentRef> given = invocation.Given(param);
     if (given.empty()) {
-      own_ = ReadItem<S>(archive);
+      ReadOwn(archive);
     } else if (given.front().element != ArgumentRef::kWhole) {
       if constexpr (ListElement<S>::kYes) {
-        own_ = std::make_unique<S>();
-        for (const ArgumentRef& one : given) own_->push_back(OwnValue<typename S::value_type>(invocation, one));
+        MakeOwn(S());
+        for (const ArgumentRef& one : given) own().push_back(OwnValue<typename S::value_type>(invocation, one));
       }
     } else if constexpr (kView) {
       std::size_t size = 0;
@@ -202,7 +206,7 @@ class Incoming {
     } else if constexpr (kByReference) {
       shared_ = invocation.Value(given.front(), OpsOf<S>());
     } else {
-      own_ = std::make_unique<S>(OwnValue<S>(invocation, given.front()));
+      MakeOwn(OwnValue<S>(invocation, given.front()));
     }
   }
 
@@ -210,12 +214,12 @@ class Incoming {
     if constexpr (kView) {
       using View = std::remove_cvref_t<P>;
       if (in_place_ != nullptr) return View(reinterpret_cast<const typename S::value_type*>(in_place_), in_place_count_);
-      const S& whole = own_ ? *own_ : *static_cast<const S*>(shared_.get());
+      const S& whole = shared_ == nullptr ? own() : *static_cast<const S*>(shared_.get());
       return View(whole.data(), whole.size());
     } else if constexpr (kByReference) {
-      return own_ ? static_cast<const S&>(*own_) : *static_cast<const S*>(shared_.get());
+      return shared_ == nullptr ? static_cast<const S&>(own()) : *static_cast<const S*>(shared_.get());
     } else {
-      return std::move(*own_);
+      return std::move(own());
     }
   }
 
@@ -225,9 +229,36 @@ class Incoming {
   template <class U, class Al>
   struct ListElement<std::vector<U, Al>> { static constexpr bool kYes = kIsSerializable<U>; };
 
+  void MakeOwn(S&& value) {
+    if constexpr (kIsArray<S>) own_ = std::move(value);
+    else own_ = std::make_unique<S>(std::move(value));
+  }
+  /// The value that came with the call.
+  void ReadOwn(ReadArchive& archive) {
+    if constexpr (!kIsArray<S>) {
+      own_ = ReadItem<S>(archive);
+    } else {
+      using Item = typename ArrayElement<S>::type;
+      const std::size_t count = ReadCount<Item>(archive);
+      const std::byte* const from = archive.position();
+      archive.Skip(count * sizeof(Item));
+      if (kView && reinterpret_cast<std::uintptr_t>(from) % alignof(Item) == 0) {
+        in_place_ = from;  // the call's bytes stay until it returns
+        in_place_count_ = count;
+      } else {
+        own_ = ArrayFrom<S>(from, count);
+      }
+    }
+  }
+
   template <class V>
   static V OwnValue(Invocation& invocation, const ArgumentRef& given) {
-    if constexpr (std::is_copy_constructible_v<V>) {
+    if constexpr (kPlainData<V>) {
+      struct Raw { alignas(V) std::byte bytes[sizeof(V)]; };
+      Raw raw;
+      invocation.CopyPlain(given, OpsOf<V>(), raw.bytes);
+      return *std::launder(reinterpret_cast<const V*>(raw.bytes));
+    } else if constexpr (std::is_copy_constructible_v<V>) {
       return *static_cast<const V*>(invocation.Value(given, OpsOf<V>()).get());
     } else {
       auto fresh = std::static_pointer_cast<const V>(invocation.FreshValue(given, OpsOf<V>()));
@@ -235,7 +266,13 @@ class Incoming {
     }
   }
 
-  std::unique_ptr<S> own_;
+  S& own() {
+    if constexpr (kIsArray<S>) return own_;
+    else return *own_;
+  }
+
+  /// The value unless it is shared or read in place. What is only elements needs no memory beside theirs.
+  std::conditional_t<kIsArray<S>, S, std::unique_ptr<S>> own_{};
   std::shared_ptr<const void> shared_;
   const std::byte* in_place_ = nullptr;
   std::size_t in_place_count_ = 0;
@@ -250,7 +287,7 @@ class Incoming<P> {
   Incoming(Invocation& invocation, std::uint32_t param, ReadArchive& archive) {
     const std::span<const ArgumentRef> given = invocation.Given(param);
     if (given.empty()) archive.Bytes(bytes_, sizeof(S));
-    else std::memcpy(bytes_, invocation.Value(given.front(), OpsOf<S>()).get(), sizeof(S));
+    else invocation.CopyPlain(given.front(), OpsOf<S>(), bytes_);
   }
   decltype(auto) get() {
     S& value = *std::launder(reinterpret_cast<S*>(bytes_));

@@ -133,6 +133,32 @@ void WriteItem(A& archive, const T& value) {
   }
 }
 
+/// The number of elements of type Item that follow.
+template <class Item>
+std::size_t ReadCount(ReadArchive& archive) {
+  std::uint64_t count = 0;
+  archive.Bytes(&count, sizeof(count));
+  if (count > archive.left() / sizeof(Item)) ThrowTruncated(count * sizeof(Item), archive.left());
+  return count;
+}
+
+/// A vector or string of `count` elements of plain data.
+template <class T>
+T ArrayFrom(const std::byte* from, std::size_t count) {
+  using Item = typename ArrayElement<T>::type;
+  if constexpr (std::is_constructible_v<T, const Item*, const Item*>) {
+    // One pass where the bytes are aligned for it; the store aligns to 64.
+    if (reinterpret_cast<std::uintptr_t>(from) % alignof(Item) == 0) {
+      const Item* items = reinterpret_cast<const Item*>(from);
+      return T(items, items + count);
+    }
+  }
+  T value;
+  value.resize(count);
+  if (count != 0) std::memcpy(value.data(), from, count * sizeof(Item));
+  return value;
+}
+
 template <class T>
 std::unique_ptr<T> ReadItem(ReadArchive& archive) {
   if constexpr (kPlainData<T>) {
@@ -141,14 +167,11 @@ std::unique_ptr<T> ReadItem(ReadArchive& archive) {
     archive.Bytes(raw.bytes, sizeof(T));
     return std::make_unique<T>(*std::launder(reinterpret_cast<const T*>(raw.bytes)));
   } else if constexpr (kIsArray<T>) {
-    std::uint64_t count = 0;
-    archive.Bytes(&count, sizeof(count));
     using Item = typename ArrayElement<T>::type;
-    if (count > archive.left() / sizeof(Item)) ThrowTruncated(count * sizeof(Item), archive.left());
-    auto value = std::make_unique<T>();
-    value->resize(count);
-    archive.Bytes(value->data(), count * sizeof(Item));
-    return value;
+    const std::size_t count = ReadCount<Item>(archive);
+    const std::byte* const from = archive.position();
+    archive.Skip(count * sizeof(Item));
+    return std::make_unique<T>(ArrayFrom<T>(from, count));
   } else if constexpr (kLoadsAndConstructs<T>) {
     std::unique_ptr<T> value;
     archive(value);
@@ -191,19 +214,7 @@ void WriteObject(const void* object, std::byte* to, std::size_t size, std::vecto
 template <class T>
 std::shared_ptr<const void> LoadObject(const std::byte* from, std::size_t size) {
   if constexpr (kIsArray<T>) {
-    using Item = typename ArrayElement<T>::type;
-    const std::size_t count = size / sizeof(Item);
-    if constexpr (std::is_constructible_v<T, const Item*, const Item*>) {
-      // One pass where the bytes are aligned for it; the store aligns to 64.
-      if (reinterpret_cast<std::uintptr_t>(from) % alignof(Item) == 0) {
-        const Item* items = reinterpret_cast<const Item*>(from);
-        return std::make_shared<T>(items, items + count);
-      }
-    }
-    auto value = std::make_shared<T>();
-    value->resize(count);
-    if (size != 0) std::memcpy(value->data(), from, size);
-    return value;
+    return std::make_shared<T>(ArrayFrom<T>(from, size / sizeof(typename ArrayElement<T>::type)));
   } else {
     ReadArchive archive(from, size);
     return std::shared_ptr<const T>(ReadItem<T>(archive));

@@ -1,0 +1,120 @@
+#pragma once
+// An actor on its host.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/ids.hpp"
+#include "core/base/ref.hpp"
+#include "core/base/slab.hpp"
+#include "core/runtime/actor_lock.hpp"
+#include "core/runtime/lane_pool.hpp"
+#include "core/task/task_record.hpp"
+
+namespace manta::runtime {
+
+class ActorPlane;
+
+/// kCreating -> kAlive -> kDead; kAlive -> kCreating when it is made anew. There may be a hundred thousand of them:
+/// what only some have is apart. It is its own job in a lane's queue (a turn): held by that while it is there.
+class ActorInstance : public base::Counted, public LaneJob {
+ public:
+  enum class State : std::uint8_t { kCreating, kAlive, kDead };
+  enum class Turn : std::uint8_t { kCreation, kCalls, kEnd };
+  static constexpr const char* kKilled = "it was killed";
+  static constexpr const char* kExited = "it called ExitActor";
+
+  ActorInstance(const ObjectId& actor, ActorLock::Word& word) : id(actor), mutex(word) {}
+  ~ActorInstance() {
+    while (!mailbox.empty()) task::TaskPtr::Adopt(mailbox.Pop());
+  }
+  static void* operator new(std::size_t size) { return base::SlabAllocate(size); }
+  static void operator delete(void* block, std::size_t size) { base::SlabFree(block, size); }
+
+  /// Calls, linked through their records; whose holds they have, the member says.
+  class Calls {
+   public:
+    bool empty() const { return first_ == nullptr; }
+    task::TaskRecord* first() const { return first_; }
+    void Push(task::TaskRecord* record) {
+      record->queue_next = nullptr;
+      (first_ == nullptr ? first_ : last_->queue_next) = record;
+      last_ = record;
+    }
+    task::TaskRecord* Pop() {
+      task::TaskRecord* const record = first_;
+      first_ = std::exchange(record->queue_next, nullptr);
+      return record;
+    }
+    /// False when it is not there.
+    bool Remove(task::TaskRecord& record) {
+      task::TaskRecord* before = nullptr;
+      for (task::TaskRecord* at = first_; at != nullptr; before = at, at = at->queue_next) {
+        if (at != &record) continue;
+        (before == nullptr ? first_ : before->queue_next) = at->queue_next;
+        if (last_ == at) last_ = before;
+        at->queue_next = nullptr;
+        return true;
+      }
+      return false;
+    }
+
+   private:
+    task::TaskRecord* first_ = nullptr;
+    task::TaskRecord* last_ = nullptr;
+  };
+  /// The destructor of a killed actor never runs, since a method may still use it: a hold that is never given back.
+  static void Abandon(std::shared_ptr<void>&& instance) {
+    alignas(std::shared_ptr<void>) std::byte never_destroyed[sizeof(std::shared_ptr<void>)];
+    new (never_destroyed) std::shared_ptr<void>(std::move(instance));
+  }
+
+  struct Rare {
+    wire::Lease lease;
+    std::string name;
+    std::string reason;  // of kDead, where `why` does not say it
+  };
+
+  const ObjectId id;
+  ActorLock mutex;  // guards all below, but for what a queued turn is
+  State state = State::kCreating;
+  bool creating = false;     // the creation runs, or is about to
+  bool ended = false;        // its last handle is gone
+  bool turn_queued = false;  // in a lane's queue; the next two are then fixed, and read by who runs the turn
+  Turn turn = Turn::kCalls;
+  std::uint32_t turn_incarnation = 0;
+  std::uint32_t incarnation = 0;  // of the instance; calls of an older one are not heard
+  int running = 0;
+  int max_concurrency = 1;
+  ActorPlane* plane = nullptr;  // set before its first turn
+  std::shared_ptr<void> instance;
+  task::TaskPtr creation;     // not yet run
+  Calls mailbox;              // calls that have arrived, in order; with holds of its own
+  Calls running_calls;        // held by who runs them, for as long as they are here
+  const char* why = nullptr;  // of kDead
+  std::unique_ptr<Rare> rare;
+  ActorInstance* next_of_slot = nullptr;  // ActorTable's
+
+  Rare& MakeRare() {
+    if (!rare) rare = std::make_unique<Rare>();
+    return *rare;
+  }
+  wire::Lease TakeLease() { return rare ? std::exchange(rare->lease, {}) : wire::Lease(); }
+  std::uint64_t lease_id() const { return rare ? rare->lease.id : 0; }
+  std::string name() const { return rare ? rare->name : std::string(); }
+  std::string reason() const { return why != nullptr ? why : rare ? rare->reason : std::string(); }
+  void MoveMailboxTo(std::vector<task::TaskPtr>& to) {
+    while (!mailbox.empty()) to.push_back(task::TaskPtr::Adopt(mailbox.Pop()));
+  }
+  void MoveRunningTo(std::vector<task::TaskPtr>& to) {
+    while (!running_calls.empty()) to.emplace_back(running_calls.Pop());
+  }
+};
+using ActorPtr = base::Ref<ActorInstance>;
+
+}  // namespace manta::runtime
