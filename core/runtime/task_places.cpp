@@ -60,8 +60,10 @@ void TaskPlane::TellPlaces(std::uint8_t answers) {
   message.offers = 1;
   message.cpus = static_cast<std::uint32_t>(std::max<std::int64_t>(0, own_slots_.load(std::memory_order_relaxed)) /
                                             Amount::kUnitsPerOne);
+  message.cpus = std::min(message.cpus, static_cast<std::uint32_t>(parts_.executors.size()));  // each runs one at a time
   message.window = WorkAhead(message.cpus);
-  message.answers = answers;
+  // There was nothing to give, but by now there is.
+  message.answers = answers == 1 && !says_next_.load(std::memory_order_seq_cst) ? 2 : answers;
   ended_places_.SetWindow(message.window);
   parts_.router.Send(Rank(0), message);
 }
@@ -88,6 +90,28 @@ void TaskPlane::TaskLiesBehind() {
   if (says_next_.load(std::memory_order_relaxed) && says_next_.exchange(false)) TellPlaces(2);
 }
 
+void TaskPlane::TickPlaces() {
+  // A task for which an executor was woken lies behind another all the same: one that went on after a wait, say.
+  if (parts_.queue.AnyMovable()) TaskLiesBehind();
+  if (ended_places_.any_taken_again()) TellPlaces(0);
+}
+
+void TaskPlane::RunningTaskGoesOn() {
+  if (!options_.central) return;
+  bool took_place = false;
+  for (RunContext* run = RunContext::Current(); run != nullptr; run = run->outer) {
+    TaskRecord& task = *run->task;
+    if (!HasPlace(task) || !task.credit_returned) continue;
+    task.credit_returned = false;
+    ended_places_.TakenAgain(task.owned() ? options_.self : task.owner());
+    took_place = true;
+  }
+  if (!took_place) return;
+  // Most end or wait again before the next tick, and then rank 0 never hears of it.
+  node::FullFence();  // it is put down before the look at who watches
+  parts_.progress.EnsureWatch();
+}
+
 /// At most half of what waits here, and no more than `count`; the owners ask for other places. Whether there were any.
 bool TaskPlane::GivePlacesBack(std::size_t count) {
   std::vector<TaskPtr> tasks = parts_.queue.TakeForOthers(count);
@@ -101,6 +125,7 @@ bool TaskPlane::GivePlacesBack(std::size_t count) {
       AskForPlace(std::move(task), true);
     } else {
       const ObjectId id = task->result();
+      task->phase.store(task::Phase::kDone, std::memory_order_release);  // this record: it may come back as another
       foreign_.Remove(*task, id);
       others[id.owner].results.push_back(id);
     }

@@ -1,6 +1,6 @@
 #pragma once
 // What a rank keeps of places under scheduler=central (docs/protocol.md, "Places"): its own tasks that ask rank 0 for
-// one, and how many tasks that were placed here have ended.
+// one, and how many of the places here have been given back.
 
 #include <atomic>
 #include <cstddef>
@@ -87,7 +87,8 @@ class PlacelessTasks {
   bool asked_ = false;         // guarded by lock_
 };
 
-/// How many of the tasks that were placed here have ended, by owner, since rank 0 was last told. Any thread.
+/// How many places here were given back by tasks that ended or wait, less those taken again after a wait, by owner,
+/// since rank 0 was last told. Any thread.
 class EndedPlaces {
  public:
   explicit EndedPlaces(int ranks) : ended_(static_cast<std::size_t>(ranks)) {}
@@ -98,14 +99,21 @@ class EndedPlaces {
     // Release: who takes the sum finds the owners' counts.
     return sum_.fetch_add(1, std::memory_order_release) + 1 >= tell_at_.load(std::memory_order_relaxed);
   }
+  void TakenAgain(Rank owner) {
+    ended_[static_cast<std::size_t>(owner.value)].fetch_sub(1, std::memory_order_relaxed);
+    sum_.fetch_add(1, std::memory_order_release);
+    taken_again_.store(true, std::memory_order_release);
+  }
   bool any() const { return sum_.load(std::memory_order_relaxed) != 0; }
+  bool any_taken_again() const { return taken_again_.load(std::memory_order_acquire); }
   /// All of them. Two threads may share them out between them.
-  std::vector<std::pair<Rank, std::uint32_t>> Take() {
-    std::vector<std::pair<Rank, std::uint32_t>> of;
+  std::vector<std::pair<Rank, std::int32_t>> Take() {
+    std::vector<std::pair<Rank, std::int32_t>> of;
+    taken_again_.store(false, std::memory_order_relaxed);  // before the sum: a later one sets it again
     if (sum_.exchange(0, std::memory_order_acquire) == 0) return of;
     for (std::size_t i = 0; i < ended_.size(); ++i)
       if (ended_[i].load(std::memory_order_relaxed) != 0)
-        if (const std::uint32_t count = ended_[i].exchange(0, std::memory_order_relaxed); count != 0)
+        if (const std::int32_t count = ended_[i].exchange(0, std::memory_order_relaxed); count != 0)
           of.emplace_back(Rank(static_cast<std::int32_t>(i)), count);
     return of;
   }
@@ -113,8 +121,9 @@ class EndedPlaces {
   void SetWindow(std::uint32_t window) { tell_at_.store(window < 8 ? 1 : window / 4, std::memory_order_relaxed); }
 
  private:
-  std::vector<std::atomic<std::uint32_t>> ended_;  // relaxed, handed over by sum_
-  std::atomic<std::uint32_t> sum_{0};
+  std::vector<std::atomic<std::int32_t>> ended_;  // relaxed, handed over by sum_
+  std::atomic<std::uint32_t> sum_{0};             // of changes of either kind
+  std::atomic<bool> taken_again_{false};          // release after the sum, acquire: the next tick tells
   std::atomic<std::uint32_t> tell_at_{1};  // relaxed: a hint
 };
 

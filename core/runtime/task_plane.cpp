@@ -283,6 +283,8 @@ void TaskPlane::Enqueue(TaskPtr task) {
       SlotsChanged();
     else if (!begins)
       TaskLiesBehind();
+    else if (says_next_.load(std::memory_order_relaxed))
+      parts_.progress.EnsureWatch();  // a tick sees whether it did begin
     return;
   }
   const bool stealable = !task->is_pinned();

@@ -121,6 +121,8 @@ class TaskPlane final : private task::ArgumentEvents {
   void SlotWasReturned();
   /// The running task of the calling flow is about to wait: its owner may send others in its place.
   void RunningTaskWaits();
+  /// It goes on after that.
+  void RunningTaskGoesOn();
   bool SlotsAreOwed() const { return owed_cpus_.load(std::memory_order_relaxed) > 0; }
   void BorrowWasConfirmed();
   void ReturnLease(const wire::Lease& lease);
@@ -214,7 +216,7 @@ class TaskPlane final : private task::ArgumentEvents {
   bool HasPlace(const TaskRecord& record) const;
   bool HasOwnSlot() const { return slot_units() >= Amount::Whole(1).units(); }
   void AskForPlace(TaskPtr task, bool again);
-  /// One that was placed here has ended, or waits for the first time, or goes; any other is nothing.
+  /// One that was placed here has ended, or waits, or goes; one that has given its place back, or has none, is nothing.
   void PlaceEnded(const TaskRecord& record);
   /// Those of tasks of ours that do not come there.
   void ReturnPlaces(Rank at, std::uint32_t count);
@@ -223,6 +225,7 @@ class TaskPlane final : private task::ArgumentEvents {
   bool GivePlacesBack(std::size_t count);
   void SlotsChanged();
   void TaskLiesBehind();
+  void TickPlaces();
 
   const Options options_;
   Parts parts_;

@@ -276,7 +276,7 @@ void TaskPlane::RunningTaskWaits() {
     parts_.router.Send(task.owner(), wire::TaskStarted{1});
   }
   // At once: what it waits for may need this place.
-  if (had_place) TellPlaces(0);
+  if (had_place && ended_places_.any()) TellPlaces(0);
 }
 
 void TaskPlane::SendDone(Delayed&& done) {

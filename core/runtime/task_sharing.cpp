@@ -12,8 +12,10 @@ void TaskPlane::SayBacklog() {
 }
 
 void TaskPlane::Tick() {
-  if (options_.ranks > 1 && !options_.central && !said_backlog_.load(std::memory_order_relaxed) &&
-      parts_.queue.AnyMovable())
+  if (options_.central)
+    TickPlaces();
+  else if (options_.ranks > 1 && !said_backlog_.load(std::memory_order_relaxed) &&
+           parts_.queue.AnyMovable())
     SayBacklog();
 }
 

@@ -1,6 +1,7 @@
 #include "core/scheduling/placer.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace manta::scheduling {
@@ -48,15 +49,14 @@ void Placer::Request(Rank owner, Rank bound, std::uint32_t count) {
   next_arrival_ += count;
 }
 
-void Placer::Ended(Rank at, Rank owner, std::uint32_t count) {
+void Placer::Ended(Rank at, Rank owner, std::int64_t count) {
   Site* const site = Find(at);
-  if (site == nullptr) return;
-  const auto of = site->out_of.find(owner);
-  if (of == site->out_of.end()) return;  // a lost owner's
-  count = std::min(count, of->second);
-  of->second -= count;
+  if (site == nullptr || count == 0 || (count < 0 && Find(owner) == nullptr)) return;
+  const auto of = site->out_of.try_emplace(owner).first;
+  count = std::min<std::int64_t>(count, of->second);  // those of a lost owner no longer count
+  of->second = static_cast<std::uint32_t>(of->second - count);
   if (of->second == 0) site->out_of.erase(of);
-  Update(*site, [&] { site->out -= count; });
+  Update(*site, [&] { site->out = static_cast<std::uint32_t>(site->out - count); });
 }
 
 void Placer::Offer(Rank at, std::uint32_t cpus, std::uint32_t window) {
@@ -83,7 +83,7 @@ void Placer::Forget(Rank rank) {
   queues_.erase(rank);
   for (auto& [bound, runs] : queues_) std::erase_if(runs, [&](const Run& run) { return run.owner == rank; });
   std::erase_if(queues_, [](const auto& queue) { return queue.second.empty(); });
-  for (auto& [other, one] : sites_) Ended(other, rank, ~std::uint32_t{0});
+  for (auto& [other, one] : sites_) Ended(other, rank, std::numeric_limits<std::int64_t>::max());
 }
 
 bool Placer::HasRoom(Rank bound) { return bound.valid() ? sites_.at(bound).room() != 0 : room_ != 0; }

@@ -49,8 +49,9 @@ class Placer {
   explicit Placer(const std::vector<NodeSpec>& nodes);
 
   void Request(Rank owner, Rank bound, std::uint32_t count);
-  /// So many tasks of `owner` at `at` have ended or begun to wait, were given back, or never came.
-  void Ended(Rank at, Rank owner, std::uint32_t count);
+  /// So many tasks of `owner` at `at` have ended or begun to wait, were given back, or never came; or where that is
+  /// negative, go on after they waited and count again.
+  void Ended(Rank at, Rank owner, std::int64_t count);
   void Offer(Rank at, std::uint32_t cpus, std::uint32_t window);
   /// The answer to a Recall: whether it had some to give back; or, after it had none, that it has some now.
   void Recalled(Rank at, bool has);
@@ -67,7 +68,8 @@ class Placer {
   struct Site {
     Rank rank;
     std::uint32_t cpus = 0, window = 0;
-    std::uint32_t out = 0;                 // placed and not ended; may exceed the window when that shrinks
+    // Placed, neither ended nor waiting. Exceeds the window when that shrinks, or tasks go on after a wait.
+    std::uint32_t out = 0;
     std::map<Rank, std::uint32_t> out_of;  // the same by owner
     bool gone = false;
     bool recalled = false;  // asked, and has not answered

@@ -241,8 +241,8 @@ class TaskRecord final : public base::Counted {
   std::uint16_t bytes_ : 13;
 
  public:
-  // It has waited, so that its owner (another rank's task) or rank 0 (scheduler=central) may send others in its place;
-  // the runner only.
+  // It has waited, so that its owner (another rank's task) may send others in its place; under scheduler=central, it
+  // waits, and rank 0 may. The runner only.
   bool credit_returned : 1;
   // Of ours: what BackPressure counts it as; its submitter, then whoever claims or ends it.
   bool counts_unended : 1;

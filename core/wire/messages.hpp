@@ -175,7 +175,7 @@ struct PlaceGrant {
 struct PlacesBack {
   static constexpr Kind kKind = Kind::kPlacesBack;
   Rank at;                                          // where the tasks had been placed
-  std::vector<std::pair<Rank, std::uint32_t>> of;   // how many of which owner
+  std::vector<std::pair<Rank, std::int32_t>> of;    // how many of which owner; negative: taken again after a wait
   // From `at` itself:
   std::uint8_t offers = 0;         // the next two are set
   std::uint32_t cpus = 0, window = 0;

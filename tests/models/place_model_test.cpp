@@ -1,7 +1,7 @@
 // Places under scheduler=central (docs/protocol.md, "Places"), in every order of steps: owners ask rank 0 for places by
 // number, rank 0 places as many tasks at a rank as its window takes, and each rank says how many of those have ended.
 // Some tasks are long: they end when all others have ended, so that a task which waits behind one while another rank
-// has nothing to do waits for ever. Some wait for the task that comes next.
+// has nothing to do waits for ever. Some wait for the task that comes next, and go on when no other runs at their rank.
 //
 // Wrong is a task that runs twice or never ends, a rank that is busier than rank 0 knows, and an end at which rank 0
 // takes one for busier than it is. A rank may crash at any step; the others and rank 0's placer hear of it at
@@ -38,6 +38,8 @@ struct Variant {
   bool returns_unused_places = true;     // of tasks that were cancelled since they asked
   bool tells_when_idle = true;           // else what has ended is told by the window's threshold only
   bool waiting_gives_place_back = true;
+  bool takes_place_again = true;         // when it goes on
+  bool ticks = true;                     // tell of that, and of what lies behind a task that went on
   bool looks_at_slots_after_push = true;
   bool gives_back_without_slots = true;
   bool recalls = true;
@@ -67,7 +69,7 @@ struct Message {
   Copy copy{};
   std::int8_t rank = kNobody;  // a place
   std::uint8_t count = 0;
-  std::array<std::uint8_t, kRanks> of{};
+  std::array<std::int8_t, kRanks> of{};
   std::int8_t window = -1;
   std::uint8_t answers = 0;
   auto operator<=>(const Message&) const = default;
@@ -82,8 +84,10 @@ struct Rank {
   // As a runner.
   Step step = kIdle;
   Copy running{};
+  bool went_on = false;  // what runs has waited
   std::vector<Copy> queue, parked;
-  std::array<std::uint8_t, kRanks> ended{};
+  std::array<std::int8_t, kRanks> ended{};  // less those that went on
+  bool went_on_untold = false;
   bool has_slot = true;
   bool pushed = false;  // and has not looked what becomes of that
   bool says_next = false;  // it was asked when it had nothing to give
@@ -149,7 +153,7 @@ class Model {
   int PlacesTaken(const Rank& rank, int owner) const {
     const auto is_of = [&](Copy copy) { return OwnerOf(copy.task) == owner; };
     return static_cast<int>(std::count_if(rank.queue.begin(), rank.queue.end(), is_of)) +
-           (rank.step == kRuns && is_of(rank.running) ? 1 : 0);
+           (rank.step == kRuns && !rank.went_on && is_of(rank.running) ? 1 : 0);
   }
   std::string Fault(const State& s) const {
     if (!s.fault.empty()) return s.fault;
@@ -244,6 +248,7 @@ class Model {
       add(kNames[r] + " begins task " + std::to_string(rank.queue.front().task), true, [&](State& n) {
         Rank& me = n.ranks[r];
         me.step = kRuns;
+        me.went_on = false;
         me.running = me.queue.front();
         me.queue.erase(me.queue.begin());
         Owned& owned = n.tasks[me.running.task];
@@ -253,7 +258,7 @@ class Model {
     if (rank.step == kLook && !may_take)
       add(kNames[r] + " says idle", true, [&](State& n) {
         n.ranks[r].step = kIdle;
-        if (n.ranks[r].ended != std::array<std::uint8_t, kRanks>{} && variant_.tells_when_idle) Tell(n, r, 0);
+        if (n.ranks[r].ended != std::array<std::int8_t, kRanks>{} && variant_.tells_when_idle) Tell(n, r, 0);
       });
     const auto waits_for = [&](Copy copy) {
       return (job_.tasks[copy.task] & kWaitsForNext) != 0 && !IsOver(s, copy.task + 1);
@@ -269,15 +274,28 @@ class Model {
     } else if (rank.step == kRuns && ((job_.tasks[rank.running.task] & kLong) == 0 || OnlyLongAreLeft(s))) {
       add("task " + std::to_string(rank.running.task) + " ends", false, [&](State& n) {
         n.ranks[r].step = kLook;
-        End(n, r, rank.running, true);
+        const bool has_place = !rank.went_on || !variant_.waiting_gives_place_back || variant_.takes_place_again;
+        End(n, r, rank.running, has_place);
       });
     }
     for (std::size_t i = 0; i < rank.parked.size(); ++i)
-      if (!waits_for(rank.parked[i]))
-        add("task " + std::to_string(rank.parked[i].task) + " ends after its wait", false, [&](State& n) {
-          n.ranks[r].parked.erase(n.ranks[r].parked.begin() + static_cast<std::ptrdiff_t>(i));
-          End(n, r, rank.parked[i], !variant_.waiting_gives_place_back);
+      if (rank.step != kRuns && !waits_for(rank.parked[i]))
+        add("task " + std::to_string(rank.parked[i].task) + " goes on", true, [&](State& n) {
+          Rank& me = n.ranks[r];
+          me.parked.erase(me.parked.begin() + static_cast<std::ptrdiff_t>(i));
+          me.step = kRuns;
+          me.running = rank.parked[i];
+          me.went_on = true;
+          if (!variant_.waiting_gives_place_back || !variant_.takes_place_again) return;
+          --me.ended[OwnerOf(me.running.task)];
+          me.went_on_untold = true;
         });
+    const bool behind = rank.says_next && !rank.queue.empty() && rank.step == kRuns;
+    if (variant_.ticks && (rank.went_on_untold || behind))
+      add(kNames[r] + " ticks", true, [&](State& n) {
+        if (behind) n.ranks[r].says_next = false;
+        Tell(n, r, behind ? 2 : 0);
+      });
     if (job_.loses_slot == r && rank.has_slot && rank.step != kRuns)
       add(kNames[r] + " loses its slot", false, [&](State& n) {
         n.ranks[r].has_slot = false;
@@ -294,9 +312,10 @@ class Model {
   static void Done(State& s, Copy copy) {
     if (s.tasks[copy.task].attempt == copy.attempt) s.tasks[copy.task].ended = true;
   }
-  static int SumOf(const std::array<std::uint8_t, kRanks>& counts) { return counts[0] + counts[1] + counts[2]; }
+  static int SumOf(const std::array<std::int8_t, kRanks>& counts) { return counts[0] + counts[1] + counts[2]; }
   void Tell(State& s, int r, int answers) const {
     Rank& me = s.ranks[r];
+    me.went_on_untold = false;
     Send(s, r, kPlacer, {.kind = kPlacesBack, .rank = static_cast<std::int8_t>(r), .of = std::exchange(me.ended, {}),
                          .window = static_cast<std::int8_t>(me.has_slot ? job_.windows[r] : 0),
                          .answers = static_cast<std::uint8_t>(answers)});
@@ -375,7 +394,8 @@ class Model {
     } else if (!is_dead(message.rank)) {
       for (int owner = 0; owner < kRanks; ++owner) {
         const int of = variant_.counts_by_owner || !is_dead(owner) ? owner : 1 - owner;
-        const std::uint8_t count = std::min(message.of[owner], s.out[message.rank][of]);
+        if (message.of[owner] < 0 && is_dead(owner)) continue;
+        const int count = std::min<int>(message.of[owner], s.out[message.rank][of]);
         s.out[message.rank][of] = static_cast<std::uint8_t>(s.out[message.rank][of] - count);
       }
       if (message.window >= 0) s.window[message.rank] = static_cast<std::uint8_t>(message.window);
@@ -443,7 +463,7 @@ class Model {
         Rank& me = n.ranks[r];
         me.dead_heard |= bit;
         const auto dropped = std::erase_if(me.queue, [&](Copy copy) { return OwnerOf(copy.task) == dead; });
-        me.ended[dead] = static_cast<std::uint8_t>(me.ended[dead] + dropped);
+        me.ended[dead] = static_cast<std::int8_t>(me.ended[dead] + dropped);
         if (!variant_.asks_again_for_dead_ranks) return;
         for (std::uint8_t task = 0; task < job_.tasks.size(); ++task) {
           Owned& owned = n.tasks[task];
@@ -479,6 +499,7 @@ const std::vector<Job>& Jobs() {
       {.tasks = {kLong, kShort, kShort}, .windows = {0, 3, 2}},
       {.tasks = {kShort, kShort, kShort}, .windows = {0, 2, 0}, .tell_at = 2, .cancels = 2},
       {.tasks = {kWaitsForNext, kShort}, .windows = {1, 0, 0}},
+      {.tasks = {kWaitsForNext | kLong, kShort, kShort}, .windows = {0, 2, 1}},
       {.tasks = {kShort, kShort}, .windows = {0, 2, 1}, .loses_slot = 1},
       {.tasks = {kShort | kOfB, kShort}, .windows = {0, 2, 1}, .loses_slot = 1},
       {.tasks = {kShort, kShort}, .windows = {0, 1, 1}, .crashes = 1},
@@ -513,6 +534,14 @@ TEST(PlaceModel, FindsTheLossWhenAnIdleRankDoesNotTell) {
 
 TEST(PlaceModel, FindsTheDeadlockWhenATaskThatWaitsKeepsItsPlace) {
   EXPECT_EQ(FaultOf({.waiting_gives_place_back = false}), "a task never ends");
+}
+
+TEST(PlaceModel, FindsTheTaskBehindALongOneThatWentOnUnseen) {
+  EXPECT_EQ(FaultOf({.takes_place_again = false}), "a task never ends");
+}
+
+TEST(PlaceModel, FindsTheTaskBehindALongOneThatWentOnUntold) {
+  EXPECT_EQ(FaultOf({.ticks = false}), "a task never ends");
 }
 
 TEST(PlaceModel, FindsTheTaskThatCameAfterTheSlotsHadGone) {

@@ -102,6 +102,30 @@ TEST(Central, LeavesNoTaskBehindALongOneWhileACpuIsFree) {
   }
 }
 
+int RankAfterWaitAndNote(const std::string& journal, const std::string& gate) {
+  manta::Get(manta::Task(RankOf).Remote(0), kLimit);
+  return RankAfterNote(journal, gate);
+}
+
+TEST(Central, LeavesNoTaskBehindALongOneThatWentOnAfterAWait) {
+  for (int i = 0; i < 20; ++i) {
+    MakeRanksTakeMany();
+    Gate gate;
+    Journal journal;
+    std::vector<manta::ObjectRef<int>> refs;
+    for (int k = 0; k < 40; ++k) {
+      if (k % 20 == 5)
+        refs.push_back(manta::Task(RankAfterWaitAndNote).Remote(journal.path(), gate.path()));
+      else
+        refs.push_back(manta::Task(RankAfterNote).Remote(journal.path(), ""));
+    }
+
+    EXPECT_TRUE(journal.WaitFor("runs", 40)) << "round " << i << ": " << journal.Lines().size() << " have begun";
+    gate.Open();
+    manta::Get(refs, kLimit);
+  }
+}
+
 TEST(Central, GivesThePlacesOfCancelledTasksToOthers) {
   MakeRanksTakeMany();
   for (int i = 0; i < 20; ++i) {
