@@ -54,7 +54,7 @@ void TaskPlane::AskForWork() {
 }
 
 void TaskPlane::ExecutorIsIdle() {
-  if (ended_places_.any()) TellPlaces(0);
+  if (options_.central && ended_places_.any()) TellPlaces(0);
   if (parts_.queue.empty()) AskForWork();
 }
 

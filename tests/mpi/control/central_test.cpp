@@ -59,6 +59,19 @@ TEST(Central, PlacesEachTaskOnce) {
   EXPECT_EQ(Placed() - before, static_cast<std::uint64_t>(kTasks));
 }
 
+TEST(Central, PlacesManyTasksWithAMessage) {
+  if (manta::NumRanks() == 1) GTEST_SKIP() << "a rank that tells itself does so whenever it has nothing to do";
+  constexpr std::uint64_t kTasks = 50'000;
+  MakeRanksTakeMany();
+  const std::uint64_t before = manta::Stats().scheduler_messages;
+  std::vector<manta::ObjectRef<int>> refs;
+  for (std::uint64_t i = 0; i < kTasks; ++i) refs.push_back(manta::Task(RankOf).Remote(0));
+  manta::Get(refs, kLimit);
+
+  // Each task that is told of alone would be a message at least.
+  EXPECT_LT(manta::Stats().scheduler_messages - before, kTasks / 2);
+}
+
 TEST(Central, PlacesTasksThatComeOneByOneTheSameEachTime) {
   MakeRanksTakeMany();
   // A rank says what has ended before the result comes, so rank 0 is free again; and the lowest of equals is chosen.
