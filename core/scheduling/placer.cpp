@@ -115,11 +115,11 @@ void Placer::PlaceSome(Run& run, Rank bound, Actions& actions) {
 }
 
 void Placer::Recall(Actions& actions) {
-  // Nobody is idle: the cheap and usual case.
-  if (queues_.contains(Rank()) || by_load_.empty() || by_load_.begin()->first != 0) return;
+  // No CPU is idle: the cheap and usual case.
+  if (queues_.contains(Rank()) || by_load_.empty() || by_load_.begin()->first >= Site::kFull) return;
   std::ptrdiff_t idle = 0;
   for (const auto& [rank, site] : sites_) {
-    idle += !site.gone && site.out == 0 && site.window != 0;
+    idle += site.room() != 0 && site.load() < Site::kFull;
     idle -= site.recalled;
   }
   for (; idle > 0; --idle) {

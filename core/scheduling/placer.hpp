@@ -15,8 +15,8 @@
 // Algorithm. Each rank says how many tasks it takes at a time (its window): one for each of its CPUs, or more while
 // they are short, so that it need not wait for the next. A task goes to the rank that has the fewest placed tasks for
 // its CPUs, the lowest of equals; one that is bound to a rank waits for that rank, and those behind it may pass. Tasks
-// wait here when all windows are full. When none waits and a rank has nothing to do while tasks lie behind others on
-// another, that one is asked to give some of them back (Recall), and they are placed anew.
+// wait here when all windows are full. When none waits and a rank has fewer than it has CPUs while tasks lie behind
+// others on another, that one is asked to give some of them back (Recall), and they are placed anew.
 
 #include <cstdint>
 #include <deque>
@@ -76,7 +76,8 @@ class Placer {
     bool dry = false;       // had nothing to give back, and got nothing that may move since
 
     std::uint32_t room() const { return window > out ? window - out : 0; }
-    std::uint64_t load() const { return (std::uint64_t{out} << 20) / cpus; }
+    static constexpr std::uint64_t kFull = std::uint64_t{1} << 20;  // a task for each CPU
+    std::uint64_t load() const { return out * kFull / cpus; }
   };
   /// Tasks of one owner that asked one after another.
   struct Run {

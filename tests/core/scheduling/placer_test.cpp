@@ -131,6 +131,43 @@ TEST(Placer, AsksForTasksThatLieBehindOthersWhenARankIsIdle) {
   EXPECT_EQ(placer.Decide().placements, (Placements{{Rank(0), kAny, Rank(1), 2}}));
 }
 
+TEST(Placer, AsksForThemWhenOneOfSeveralCpusIsIdle) {
+  Placer placer({MakeNode(0, 0, 1, 1), MakeNode(1, 1, 1, 2)});
+  placer.Offer(Rank(0), 1, 8);
+  placer.Offer(Rank(1), 2, 8);
+  placer.Request(Rank(0), kAny, 6);  // two and four
+  placer.Decide();
+  placer.Ended(Rank(1), Rank(0), 2);
+  EXPECT_TRUE(placer.Decide().recalls.empty()) << "a task for each CPU is left";
+
+  placer.Ended(Rank(1), Rank(0), 1);
+
+  EXPECT_EQ(placer.Decide().recalls, std::vector{Rank(0)});
+}
+
+TEST(Placer, CountsATaskThatGoesOnAfterAWait) {
+  Placer placer = MakePlacer(2);
+  placer.Request(Rank(0), kAny, 2);
+  placer.Decide();
+  placer.Ended(Rank(0), Rank(0), 1);
+
+  placer.Ended(Rank(0), Rank(0), -1);
+  placer.Request(Rank(0), kAny, 1);
+  EXPECT_TRUE(placer.Decide().placements.empty());
+  placer.Ended(Rank(0), Rank(0), 1);
+
+  EXPECT_EQ(placer.Decide().placements, (Placements{{Rank(0), kAny, Rank(0), 1}}));
+}
+
+TEST(Placer, DoesNotCountTasksOfALostOwnerThatGoOn) {
+  Placer placer = MakePlacer(2);
+  placer.Forget(Rank(1));
+  placer.Ended(Rank(0), Rank(1), -1);
+  placer.Request(Rank(0), kAny, 1);
+
+  EXPECT_EQ(placer.Decide().placements, (Placements{{Rank(0), kAny, Rank(0), 1}}));
+}
+
 TEST(Placer, DoesNotAskAgainWhereNothingCouldMove) {
   Placer placer = MakeUneven();
   placer.Decide();
