@@ -109,8 +109,9 @@ class EndedPlaces {
   /// All of them. Two threads may share them out between them.
   std::vector<std::pair<Rank, std::int32_t>> Take() {
     std::vector<std::pair<Rank, std::int32_t>> of;
-    taken_again_.store(false, std::memory_order_relaxed);  // before the sum: a later one sets it again
-    if (sum_.exchange(0, std::memory_order_acquire) == 0) return of;
+    taken_again_.store(false, std::memory_order_relaxed);
+    // Release: who adds to the sum after this sets the flag after that store.
+    if (sum_.exchange(0, std::memory_order_acq_rel) == 0) return of;
     for (std::size_t i = 0; i < ended_.size(); ++i)
       if (ended_[i].load(std::memory_order_relaxed) != 0)
         if (const std::int32_t count = ended_[i].exchange(0, std::memory_order_relaxed); count != 0)
@@ -124,7 +125,7 @@ class EndedPlaces {
   std::vector<std::atomic<std::int32_t>> ended_;  // relaxed, handed over by sum_
   std::atomic<std::uint32_t> sum_{0};             // of changes of either kind
   std::atomic<bool> taken_again_{false};          // release after the sum, acquire: the next tick tells
-  std::atomic<std::uint32_t> tell_at_{1};  // relaxed: a hint
+  std::atomic<std::uint32_t> tell_at_{1};         // relaxed: a hint
 };
 
 }  // namespace manta::runtime

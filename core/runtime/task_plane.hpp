@@ -259,7 +259,8 @@ class TaskPlane final : private task::ArgumentEvents {
   std::atomic<bool> any_delayed_{false};
 
   std::atomic<std::int64_t> own_slots_{0};  // relaxed, see SlotsChanged
-  std::atomic<bool> says_next_{false};      // was recalled with nothing to give; seq_cst, see On(PlacesRecall)
+  // Was recalled with nothing to give; seq_cst, see On(PlacesRecall). Who takes it down tells rank 0.
+  std::atomic<bool> says_next_{false};
   std::atomic<std::int64_t> owed_cpus_{0};  // to the ledger, 1/10,000; relaxed: a debt is paid at the next chance
   std::atomic<bool> said_backlog_{false};
   std::atomic<bool> asked_for_work_{false};   // a Hungry or WorkRequest is under way

@@ -14,8 +14,7 @@ void TaskPlane::SayBacklog() {
 void TaskPlane::Tick() {
   if (options_.central)
     TickPlaces();
-  else if (options_.ranks > 1 && !said_backlog_.load(std::memory_order_relaxed) &&
-           parts_.queue.AnyMovable())
+  else if (options_.ranks > 1 && !said_backlog_.load(std::memory_order_relaxed) && parts_.queue.AnyMovable())
     SayBacklog();
 }
 

@@ -35,11 +35,11 @@ const std::array<std::string, 8> kKindNames{"TaskPush", "TaskDone",   "HandBack"
 
 /// Ways to get it wrong.
 struct Variant {
-  bool returns_unused_places = true;     // of tasks that were cancelled since they asked
-  bool tells_when_idle = true;           // else what has ended is told by the window's threshold only
+  bool returns_unused_places = true;  // of tasks that were cancelled since they asked
+  bool tells_when_idle = true;        // else what has ended is told by the window's threshold only
   bool waiting_gives_place_back = true;
-  bool takes_place_again = true;         // when it goes on
-  bool ticks = true;                     // tell of that, and of what lies behind a task that went on
+  bool takes_place_again = true;  // when it goes on
+  bool ticks = true;              // tell of that, and of what lies behind a task that went on
   bool looks_at_slots_after_push = true;
   bool gives_back_without_slots = true;
   bool recalls = true;
@@ -52,7 +52,7 @@ struct Variant {
 
 enum TaskFlag : std::uint8_t { kShort = 0, kLong = 1, kWaitsForNext = 2, kOfB = 4 };
 struct Job {
-  std::vector<std::uint8_t> tasks;  // flags
+  std::vector<std::uint8_t> tasks;           // flags
   std::array<std::uint8_t, kRanks> windows;  // 0: runs nothing
   std::uint8_t tell_at = 1;
   std::uint8_t cancels = 0;
@@ -89,7 +89,7 @@ struct Rank {
   std::array<std::int8_t, kRanks> ended{};  // less those that went on
   bool went_on_untold = false;
   bool has_slot = true;
-  bool pushed = false;  // and has not looked what becomes of that
+  bool pushed = false;     // and has not looked what becomes of that
   bool says_next = false;  // it was asked when it had nothing to give
   std::uint8_t dead_heard = 0;
   auto operator<=>(const Rank&) const = default;
@@ -105,7 +105,7 @@ struct State {
   std::array<Owned, kMaxTasks> tasks;
   std::uint8_t submitted = 0, cancels_left = 0;
   // The placer.
-  std::vector<std::int8_t> waiting;  // owners
+  std::vector<std::int8_t> waiting;                            // owners
   std::array<std::array<std::uint8_t, kRanks>, kRanks> out{};  // at, of
   std::array<std::uint8_t, kRanks> window{};
   std::uint8_t recalled = 0, dry = 0, dead = 0;
@@ -306,8 +306,10 @@ class Model {
     Rank& me = s.ranks[r];
     if (has_place) ++me.ended[OwnerOf(copy.task)];
     if (has_place && SumOf(me.ended) >= job_.tell_at) Tell(s, r, 0);
-    if (OwnerOf(copy.task) == r) Done(s, copy);
-    else Send(s, r, OwnerOf(copy.task), {.kind = kTaskDone, .copy = copy});
+    if (OwnerOf(copy.task) == r)
+      Done(s, copy);
+    else
+      Send(s, r, OwnerOf(copy.task), {.kind = kTaskDone, .copy = copy});
   }
   static void Done(State& s, Copy copy) {
     if (s.tasks[copy.task].attempt == copy.attempt) s.tasks[copy.task].ended = true;
@@ -316,9 +318,12 @@ class Model {
   void Tell(State& s, int r, int answers) const {
     Rank& me = s.ranks[r];
     me.went_on_untold = false;
-    Send(s, r, kPlacer, {.kind = kPlacesBack, .rank = static_cast<std::int8_t>(r), .of = std::exchange(me.ended, {}),
-                         .window = static_cast<std::int8_t>(me.has_slot ? job_.windows[r] : 0),
-                         .answers = static_cast<std::uint8_t>(answers)});
+    Send(s, r, kPlacer,
+         {.kind = kPlacesBack,
+          .rank = static_cast<std::int8_t>(r),
+          .of = std::exchange(me.ended, {}),
+          .window = static_cast<std::int8_t>(me.has_slot ? job_.windows[r] : 0),
+          .answers = static_cast<std::uint8_t>(answers)});
   }
   void GiveBack(State& s, int r, std::size_t count) const {
     Rank& me = s.ranks[r];
@@ -326,8 +331,10 @@ class Model {
       const Copy copy = me.queue.front();
       me.queue.erase(me.queue.begin());
       ++me.ended[OwnerOf(copy.task)];
-      if (OwnerOf(copy.task) == r) Ask(s, r, copy.task);
-      else Send(s, r, OwnerOf(copy.task), {.kind = kHandBack, .copy = copy});
+      if (OwnerOf(copy.task) == r)
+        Ask(s, r, copy.task);
+      else
+        Send(s, r, OwnerOf(copy.task), {.kind = kHandBack, .copy = copy});
     }
   }
   void GiveBackAll(State& s, int r) const {
@@ -343,11 +350,15 @@ class Model {
       case kTaskPush:
         if (!late) Push(s, r, message.copy);
         break;
-      case kTaskDone: Done(s, message.copy); break;
+      case kTaskDone:
+        Done(s, message.copy);
+        break;
       case kHandBack:
         if (!late && s.tasks[message.copy.task].attempt == message.copy.attempt) Ask(s, r, message.copy.task);
         break;
-      case kHeard: SayUnsaid(s, r); break;
+      case kHeard:
+        SayUnsaid(s, r);
+        break;
       case kRecall: {
         const bool gives = !me.queue.empty();
         me.says_next = !gives && variant_.says_what_was_on_its_way;
@@ -355,7 +366,8 @@ class Model {
         Tell(s, r, gives ? 2 : 1);
         break;
       }
-      default: Granted(s, r, message.rank);
+      default:
+        Granted(s, r, message.rank);
     }
   }
   void Granted(State& s, int r, std::int8_t to) const {
@@ -370,8 +382,10 @@ class Model {
       }
       s.tasks[task].out = to;
       const Copy copy{task, s.tasks[task].attempt};
-      if (to == r) Push(s, r, copy);
-      else Send(s, r, to, {.kind = kTaskPush, .copy = copy});
+      if (to == r)
+        Push(s, r, copy);
+      else
+        Send(s, r, to, {.kind = kTaskPush, .copy = copy});
       return;
     }
     if (!variant_.returns_unused_places) return;
