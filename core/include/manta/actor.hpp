@@ -30,14 +30,14 @@ template <class T, class F, class R, class... P>
 struct MethodThunk {
   static void Run(Invocation& invocation) {
     const auto bytes = invocation.bytes();
-    ReadArchive archive(bytes.data(), bytes.size());
+    CallReader archive(bytes.data(), bytes.size());
     typename CallableCodec<F>::Holder method(archive, invocation.callable());
     Call(invocation, archive, method, std::index_sequence_for<P...>{});
   }
 
  private:
   template <class Holder, std::size_t... I>
-  static void Call(Invocation& invocation, [[maybe_unused]] ReadArchive& archive, Holder& method,
+  static void Call(Invocation& invocation, [[maybe_unused]] CallReader& archive, Holder& method,
                    std::index_sequence<I...>) {
     T& self = *static_cast<T*>(invocation.self());
     std::tuple<Incoming<P>...> values{Incoming<P>(invocation, static_cast<std::uint32_t>(I), archive)...};
@@ -62,14 +62,14 @@ template <class F, class... P>
 struct ActorThunk {
   static void Run(Invocation& invocation) {
     const auto bytes = invocation.bytes();
-    ReadArchive archive(bytes.data(), bytes.size());
+    CallReader archive(bytes.data(), bytes.size());
     typename CallableCodec<F>::Holder factory(archive, invocation.callable());
     Call(invocation, archive, factory, std::index_sequence_for<P...>{});
   }
 
  private:
   template <class Holder, std::size_t... I>
-  static void Call(Invocation& invocation, [[maybe_unused]] ReadArchive& archive, Holder& factory,
+  static void Call(Invocation& invocation, [[maybe_unused]] CallReader& archive, Holder& factory,
                    std::index_sequence<I...>) {
     std::tuple<Incoming<P>...> values{Incoming<P>(invocation, static_cast<std::uint32_t>(I), archive)...};
     invocation.ReturnActor(Own(std::invoke(factory.get(), std::get<I>(values).get()...)));

@@ -28,14 +28,14 @@ template <class F, class R, class... P>
 struct TaskThunk {
   static void Run(Invocation& invocation) {
     const auto bytes = invocation.bytes();
-    ReadArchive archive(bytes.data(), bytes.size());
+    CallReader archive(bytes.data(), bytes.size());
     typename CallableCodec<F>::Holder callable(archive, invocation.callable());
     Call(invocation, archive, callable, std::index_sequence_for<P...>{});
   }
 
  private:
   template <class Holder, std::size_t... I>
-  static void Call(Invocation& invocation, [[maybe_unused]] ReadArchive& archive, Holder& callable,
+  static void Call(Invocation& invocation, [[maybe_unused]] CallReader& archive, Holder& callable,
                    std::index_sequence<I...>) {
     // Braces: the arguments are read in order.
     std::tuple<Incoming<P>...> values{Incoming<P>(invocation, static_cast<std::uint32_t>(I), archive)...};
@@ -62,7 +62,7 @@ void FillCall(CallSpec& call, const F& callable, A&&... arguments) {
       },
       outgoing);
   call.bytes.Reset(size);
-  WriteArchive archive(call.bytes.data(), size, &call.carried);
+  CallWriter archive(call.bytes.data(), size, &call.carried);
   CallableCodec<F>::Write(archive, callable);
   std::apply([&](auto&... one) { (one.Write(archive), ...); }, outgoing);
 }

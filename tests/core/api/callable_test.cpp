@@ -70,10 +70,10 @@ template <class F>
 class Arrived {
  public:
   explicit Arrived(const F& f) : bytes_(CallableCodec<F>::Measure(f)) {
-    WriteArchive writer(bytes_.data(), bytes_.size(), nullptr);
+    CallWriter writer(bytes_.data(), bytes_.size(), nullptr);
     CallableCodec<F>::Write(writer, f);
     EXPECT_EQ(writer.position(), bytes_.data() + bytes_.size()) << "Measure says what Write takes";
-    ReadArchive reader(bytes_.data(), bytes_.size());
+    CallReader reader(bytes_.data(), bytes_.size());
     holder_ = std::make_unique<typename CallableCodec<F>::Holder>(reader, CallableCodec<F>::Words(f));
     EXPECT_EQ(reader.left(), 0u);
   }
@@ -178,11 +178,11 @@ TEST_F(Callables, AreRefusedWhereTheirStateLiesInTheCallersMemory) {
 TEST_F(Callables, ThrowUsageErrorWhenTheirBytesEndEarly) {
   auto expect_safe = []<class F>(const F& f) {
     std::vector<std::byte> bytes(CallableCodec<F>::Measure(f));
-    WriteArchive writer(bytes.data(), bytes.size(), nullptr);
+    CallWriter writer(bytes.data(), bytes.size(), nullptr);
     CallableCodec<F>::Write(writer, f);
     for (std::size_t size = 0; size < bytes.size(); ++size) {
       const std::vector<std::byte> cut(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
-      ReadArchive reader(cut.data(), cut.size());
+      CallReader reader(cut.data(), cut.size());
       EXPECT_THROW(typename CallableCodec<F>::Holder holder(reader, CallableCodec<F>::Words(f)), UsageError) << size;
     }
   };

@@ -11,8 +11,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace manta::archive_probe {
@@ -51,38 +53,31 @@ class SizeArchive : public cereal::OutputArchive<SizeArchive, cereal::AllowEmpty
 };
 
 /// Writes to memory of the caller; throws when it does not suffice (an object that changed between the two passes).
-/// Refs that it meets are appended to `refs`, in the order in which they lie in the bytes.
-class WriteArchive : public cereal::OutputArchive<WriteArchive, cereal::AllowEmptyClassElision> {
+class ByteWriter {
  public:
-  WriteArchive(std::byte* begin, std::size_t size, std::vector<Handle>* refs)
-      : OutputArchive(this), at_(begin), end_(begin + size), refs_(refs) {}
+  ByteWriter(std::byte* begin, std::size_t size) : at_(begin), end_(begin + size) {}
   void Bytes(const void* data, std::size_t size) {
-    if (size > static_cast<std::size_t>(end_ - at_)) ThrowNoRoom(size, static_cast<std::size_t>(end_ - at_));
+    if (size > left()) ThrowNoRoom(size, left());
     if (size != 0) std::memcpy(at_, data, size);
     at_ += size;
   }
-  void AddRef(const Handle& ref);
-  const std::byte* position() const { return at_; }
+  std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
+  std::byte* position() const { return at_; }
+  void Skip(std::size_t size) { at_ += size; }
 
  private:
   std::byte* at_;
   std::byte* end_;
-  std::vector<Handle>* refs_;
 };
 
 /// Reads from memory of the caller; throws UsageError when the bytes end early or a length is absurd.
-class ReadArchive : public cereal::InputArchive<ReadArchive, cereal::AllowEmptyClassElision> {
+class ByteReader {
  public:
-  ReadArchive(const std::byte* begin, std::size_t size) : InputArchive(this), at_(begin), end_(begin + size) {}
+  ByteReader(const std::byte* begin, std::size_t size) : at_(begin), end_(begin + size) {}
   void Bytes(void* data, std::size_t size) {
     if (size > left()) ThrowTruncated(size, left());
     if (size != 0) std::memcpy(data, at_, size);
     at_ += size;
-  }
-  Handle ReadRef();
-  void CheckLength(std::size_t elements) const {
-    // An element may take no bytes (empty classes), but never this many of them.
-    if (elements > left() && elements > kLargestEmptyRun) ThrowTruncated(elements, left());
   }
   std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
   const std::byte* position() const { return at_; }
@@ -92,9 +87,67 @@ class ReadArchive : public cereal::InputArchive<ReadArchive, cereal::AllowEmptyC
   }
 
  private:
-  static constexpr std::size_t kLargestEmptyRun = 1u << 20;
   const std::byte* at_;
   const std::byte* end_;
+};
+
+/// Refs that it meets are appended to `refs`, in the order in which they lie in the bytes.
+class WriteArchive : public cereal::OutputArchive<WriteArchive, cereal::AllowEmptyClassElision>, public ByteWriter {
+ public:
+  WriteArchive(std::byte* begin, std::size_t size, std::vector<Handle>* refs)
+      : OutputArchive(this), ByteWriter(begin, size), refs_(refs) {}
+  void AddRef(const Handle& ref);
+
+ private:
+  std::vector<Handle>* refs_;
+};
+
+class ReadArchive : public cereal::InputArchive<ReadArchive, cereal::AllowEmptyClassElision>, public ByteReader {
+ public:
+  ReadArchive(const std::byte* begin, std::size_t size) : InputArchive(this), ByteReader(begin, size) {}
+  Handle ReadRef();
+  void CheckLength(std::size_t elements) const {
+    // An element may take no bytes (empty classes), but never this many of them.
+    if (elements > left() && elements > kLargestEmptyRun) ThrowTruncated(elements, left());
+  }
+
+ private:
+  static constexpr std::size_t kLargestEmptyRun = 1u << 20;
+};
+
+/// Writes the bytes of a call: plain data and arrays of it as they are; what only Cereal can write through one archive,
+/// made when the first such value comes. Most calls have none, and an archive costs more than they do: its base has
+/// hash maps for shared pointers.
+class CallWriter : public ByteWriter {
+ public:
+  CallWriter(std::byte* begin, std::size_t size, std::vector<Handle>* refs) : ByteWriter(begin, size), refs_(refs) {}
+  template <class... T>
+  void operator()(const T&... values) {
+    if (!archive_) archive_ = std::make_unique<WriteArchive>(position(), left(), refs_);
+    else archive_->Skip(static_cast<std::size_t>(position() - archive_->position()));
+    (*archive_)(values...);
+    Skip(static_cast<std::size_t>(archive_->position() - position()));
+  }
+
+ private:
+  std::vector<Handle>* refs_;
+  std::unique_ptr<WriteArchive> archive_;
+};
+
+/// Reads what a CallWriter wrote.
+class CallReader : public ByteReader {
+ public:
+  using ByteReader::ByteReader;
+  template <class... T>
+  void operator()(T&&... values) {
+    if (!archive_) archive_ = std::make_unique<ReadArchive>(position(), left());
+    else archive_->Skip(static_cast<std::size_t>(position() - archive_->position()));
+    (*archive_)(std::forward<T>(values)...);
+    Skip(static_cast<std::size_t>(archive_->position() - position()));
+  }
+
+ private:
+  std::unique_ptr<ReadArchive> archive_;
 };
 
 template <class A>

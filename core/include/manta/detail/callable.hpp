@@ -66,13 +66,13 @@ struct CallableCodec {  // closures and functors
     else if constexpr (kPlain) return sizeof(F);
     else return MeasureObject<F>(&f);
   }
-  static void Write(WriteArchive& archive, const F& f) {
+  static void Write(CallWriter& archive, const F& f) {
     if constexpr (std::is_empty_v<F>) return;
     else WriteItem(archive, f);
   }
   static CodeWords Words(const F&) { return {}; }
   struct Holder {
-    Holder(ReadArchive& archive, const CodeWords&) {
+    Holder(CallReader& archive, const CodeWords&) {
       if constexpr (kPlain) {
         if constexpr (!std::is_empty_v<F>) archive.Bytes(bytes, sizeof(F));
       } else {
@@ -94,10 +94,10 @@ template <class F>
 struct CallableCodec<F> {
   static constexpr bool kAccepted = true;
   static std::size_t Measure(const F&) { return 0; }
-  static void Write(WriteArchive&, const F&) {}
+  static void Write(CallWriter&, const F&) {}
   static CodeWords Words(const F& f) { return {{reinterpret_cast<std::uint64_t>(f), 0}, true}; }
   struct Holder {
-    Holder(ReadArchive&, const CodeWords& code) : function(reinterpret_cast<F>(code.words[0])) {}
+    Holder(CallReader&, const CodeWords& code) : function(reinterpret_cast<F>(code.words[0])) {}
     F get() { return function; }
     F function;
   };
@@ -112,7 +112,7 @@ struct CallableCodec<F> {
   static constexpr bool kAccepted = true;
   static_assert(sizeof(F) == 2 * sizeof(std::uint64_t), "manta: member pointers of the Itanium C++ ABI are two words");
   static std::size_t Measure(const F&) { return 0; }
-  static void Write(WriteArchive&, const F&) {}
+  static void Write(CallWriter&, const F&) {}
   static CodeWords Words(const F& f) {
     CodeWords code;
     std::memcpy(code.words, &f, sizeof(f));
@@ -124,7 +124,7 @@ struct CallableCodec<F> {
     return code;
   }
   struct Holder {
-    Holder(ReadArchive&, const CodeWords& code) { std::memcpy(&function, code.words, sizeof(function)); }
+    Holder(CallReader&, const CodeWords& code) { std::memcpy(&function, code.words, sizeof(function)); }
     F get() { return function; }
     F function;
   };

@@ -160,7 +160,7 @@ class Outgoing {
     }
   }
 
-  void Write(WriteArchive& archive) {
+  void Write(CallWriter& archive) {
     if constexpr (kRef) {
     } else if constexpr (kList) {
       // An empty list is an empty vector: in every format that is a zero length (Cereal's SizeTag is 64 bits too).
@@ -189,7 +189,7 @@ class Incoming {
   static constexpr bool kView = kIsView<std::remove_cvref_t<P>>;
   static constexpr bool kByReference = std::is_lvalue_reference_v<P>;
 
-  Incoming(Invocation& invocation, std::uint32_t param, ReadArchive& archive) {
+  Incoming(Invocation& invocation, std::uint32_t param, CallReader& archive) {
     const std::span<const ArgumentRef> given = invocation.Given(param);
     if (given.empty()) {
       ReadOwn(archive);
@@ -234,7 +234,7 @@ class Incoming {
     else own_ = std::make_unique<S>(std::move(value));
   }
   /// The value that came with the call.
-  void ReadOwn(ReadArchive& archive) {
+  void ReadOwn(CallReader& archive) {
     if constexpr (!kIsArray<S>) {
       own_ = ReadItem<S>(archive);
     } else {
@@ -284,7 +284,7 @@ template <class P>
 class Incoming<P> {
  public:
   using S = Stored<P>;
-  Incoming(Invocation& invocation, std::uint32_t param, ReadArchive& archive) {
+  Incoming(Invocation& invocation, std::uint32_t param, CallReader& archive) {
     const std::span<const ArgumentRef> given = invocation.Given(param);
     if (given.empty()) archive.Bytes(bytes_, sizeof(S));
     else invocation.CopyPlain(given.front(), OpsOf<S>(), bytes_);

@@ -135,7 +135,7 @@ void WriteItem(A& archive, const T& value) {
 
 /// The number of elements of type Item that follow.
 template <class Item>
-std::size_t ReadCount(ReadArchive& archive) {
+std::size_t ReadCount(ByteReader& archive) {
   std::uint64_t count = 0;
   archive.Bytes(&count, sizeof(count));
   if (count > archive.left() / sizeof(Item)) ThrowTruncated(count * sizeof(Item), archive.left());
@@ -159,8 +159,8 @@ T ArrayFrom(const std::byte* from, std::size_t count) {
   return value;
 }
 
-template <class T>
-std::unique_ptr<T> ReadItem(ReadArchive& archive) {
+template <class T, class A>
+std::unique_ptr<T> ReadItem(A& archive) {
   if constexpr (kPlainData<T>) {
     struct Raw { alignas(T) std::byte bytes[sizeof(T)]; };
     Raw raw;
