@@ -91,6 +91,16 @@ void TaskPlane::TaskLiesBehind() {
   if (says_next_.load(std::memory_order_relaxed) && says_next_.exchange(false)) TellPlaces(2);
 }
 
+bool TaskPlane::ClaimPast(TaskRecord& task) {
+  // They begin in the order of their places, but for who waits in an OpenMP region and keeps its CPU meanwhile. One
+  // that may be tried again would ask for a place while its record is still in a queue.
+  if (worker::FiberThread::CurrentToPark() != nullptr || task.retries_left != 0) return false;
+  if (task.Claim()) return true;
+  if (!task.Claim(task::Phase::kPlaceless)) return false;
+  task.credit_returned = true;  // the place that it asked for goes to the next
+  return true;
+}
+
 void TaskPlane::TickPlaces() {
   // A task for which an executor was woken lies behind another all the same: one that went on after a wait, say.
   if (parts_.queue.AnyMovable()) TaskLiesBehind();

@@ -226,6 +226,8 @@ class TaskPlane final : private task::ArgumentEvents {
   void SlotsChanged();
   void TaskLiesBehind();
   void TickPlaces();
+  /// Claims an unstarted task of ours to run it in place.
+  static bool ClaimPast(TaskRecord& task);
 
   const Options options_;
   Parts parts_;

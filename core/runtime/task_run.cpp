@@ -136,9 +136,9 @@ bool TaskPlane::TryRunInPlace(ObjectState& object) {
     return false;
   }
   TaskPtr task = ProducerOf(object);
-  // Under scheduler=central they begin in the order of their places.
-  if (!task || !task->one_cpu || task->kind() != task::TaskKind::kTask || options_.central) return false;
-  if ((task->is_pinned() && task->pinned() != options_.self) || !task->Claim()) return false;
+  if (!task || !task->one_cpu || task->kind() != task::TaskKind::kTask) return false;
+  if (task->is_pinned() && task->pinned() != options_.self) return false;
+  if (options_.central ? !ClaimPast(*task) : !task->Claim()) return false;
   RunHere(std::move(task), executor);
   return true;
 }
@@ -265,7 +265,8 @@ void TaskPlane::RunningTaskWaits() {
   bool had_place = false;
   for (RunContext* run = RunContext::Current(); run != nullptr; run = run->outer) {
     TaskRecord& task = *run->task;
-    if (HasPlace(task) && !task.credit_returned) {
+    // Not where the thread itself waits, in an OpenMP region: then no other task can run on this CPU.
+    if (HasPlace(task) && !task.credit_returned && worker::FiberThread::CurrentToPark() != nullptr) {
       PlaceEnded(task);
       task.credit_returned = had_place = true;
     }
