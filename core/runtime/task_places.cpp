@@ -17,7 +17,10 @@ bool TaskPlane::HasPlace(const TaskRecord& record) const {
 // ---- at the owner ----
 void TaskPlane::AskForPlace(TaskPtr task, bool again) {
   task->credit_returned = false;
+  const ObjectState* const object = task->result_object();
   if (const auto request = placeless_.Add(std::move(task), again)) parts_.router.Send(Rank(0), *request);
+  node::FullFence();  // after its phase: see InPlaceWaits
+  in_place_waits_.Tell(object);
 }
 
 void TaskPlane::On(Rank, const wire::PlaceGrant& grant) {
@@ -66,6 +69,7 @@ void TaskPlane::TellPlaces(std::uint8_t answers) {
   // There was nothing to give, but by now there is.
   message.answers = answers == 1 && !says_next_.load(std::memory_order_seq_cst) ? 2 : answers;
   ended_places_.SetWindow(message.window);
+  told_at_ns_.store(base::NowNanoseconds(), std::memory_order_relaxed);
   parts_.router.Send(Rank(0), message);
 }
 
@@ -92,13 +96,26 @@ void TaskPlane::TaskLiesBehind() {
 }
 
 bool TaskPlane::ClaimPast(TaskRecord& task) {
-  // They begin in the order of their places, but for who waits in an OpenMP region and keeps its CPU meanwhile. One
-  // that may be tried again would ask for a place while its record is still in a queue.
-  if (worker::FiberThread::CurrentToPark() != nullptr || task.retries_left != 0) return false;
+  // They begin in the order of their places, but for who waits in an OpenMP region and keeps its CPU meanwhile.
+  if (worker::FiberThread::CurrentToPark() != nullptr) return false;
   if (task.Claim()) return true;
   if (!task.Claim(task::Phase::kPlaceless)) return false;
   task.credit_returned = true;  // the place that it asked for goes to the next
   return true;
+}
+
+InPlaceWaits* TaskPlane::WaitsInPlace() {
+  return options_.central && worker::FiberThread::CurrentToPark() == nullptr && ExecutorInPlace() ? &in_place_waits_
+                                                                                                   : nullptr;
+}
+
+bool TaskPlane::MayRunInPlace(std::span<ObjectState* const> objects) {
+  return std::ranges::any_of(objects, [this](ObjectState* object) {
+    const TaskPtr task = ProducerOf(*object);
+    if (!task || !IsForThisRank(*task)) return false;
+    const task::Phase phase = task->phase.load(std::memory_order_acquire);
+    return phase == task::Phase::kQueued || phase == task::Phase::kPlaceless;
+  });
 }
 
 void TaskPlane::TickPlaces() {

@@ -276,9 +276,11 @@ void TaskPlane::Enqueue(TaskPtr task) {
   task->phase.store(Phase::kQueued, std::memory_order_release);
   if (options_.central) {
     // Here because rank 0 said so: in its order, and for no other rank.
+    const ObjectState* const object = task->result_object();
     parts_.queue.Push(std::move(task));
     const bool begins = parts_.executors.WakeOne();
-    node::FullFence();  // after the push, before the look at the slots: see SlotsChanged
+    node::FullFence();  // after the push, before the look at the slots: see SlotsChanged; and see InPlaceWaits
+    if (object != nullptr) in_place_waits_.Tell(object);
     if (!HasOwnSlot())
       SlotsChanged();
     else if (!begins)
@@ -331,6 +333,14 @@ void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire:
       --record.retries_left;
       ++record.attempt;
       Counters::Add(parts_.counters.tasks_retried);
+      if (HasPlace(record)) {
+        // A queue may still hold this one, if it was claimed past its place.
+        record.phase.store(Phase::kDone, std::memory_order_release);
+        TaskPtr again = Replace(task);
+        if (record.cancelled.load(std::memory_order_acquire)) again->cancelled.store(true, std::memory_order_release);
+        Place(std::move(again));
+        return;
+      }
       record.phase.store(Phase::kWaiting, std::memory_order_release);
       Place(task);
       return;

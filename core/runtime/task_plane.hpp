@@ -16,6 +16,7 @@
 
 #include "core/runtime/back_pressure.hpp"
 #include "core/runtime/foreign_tasks.hpp"
+#include "core/runtime/in_place_wait.hpp"
 #include "core/runtime/object_plane.hpp"
 #include "core/runtime/run_context.hpp"
 #include "core/runtime/task_links.hpp"
@@ -91,6 +92,11 @@ class TaskPlane final : private task::ArgumentEvents {
   void Cancel(const Handle& result);
   /// Runs the unstarted task of `object` in place, if it is this rank's and may run here. Returns whether it did.
   bool TryRunInPlace(ObjectState& object);
+  /// For a thread that is about to wait: null, or those that hear when a task of theirs may begin, since it may be that
+  /// nobody else can run it. Then it must look itself first, by MayRunInPlace.
+  InPlaceWaits* WaitsInPlace();
+  /// Whether TryRunInPlace would run one of them, as far as they go.
+  bool MayRunInPlace(std::span<ObjectState* const> objects);
   /// The record that makes an object of this rank, if it is not done.
   TaskPtr ProducerOf(ObjectState& object);
 
@@ -228,14 +234,17 @@ class TaskPlane final : private task::ArgumentEvents {
   void TickPlaces();
   /// Claims an unstarted task of ours to run it in place.
   static bool ClaimPast(TaskRecord& task);
+  bool IsForThisRank(const TaskRecord& task) const;
+  /// The executor that the calling thread may run a task on in place, -1 where it is none; nothing where it may not.
+  static std::optional<int> ExecutorInPlace();
 
   const Options options_;
   Parts parts_;
   ActorTasks* actors_ = nullptr;
   std::function<void(const wire::Lease&)> before_leased_run_;
-  static constexpr std::size_t kStackForInPlace = worker::StackPool::kTaskStackBytes;
   static constexpr std::uint64_t kSubmitsPerPoll = 32;
   static constexpr std::size_t kLongBacklog = 64;
+  static constexpr std::int64_t kAheadNs = 200'000;  // see WorkAhead
   static constexpr std::uint32_t kCreditBatch = 16;  // credits given back in one step at most
   static constexpr std::size_t kPlainInTaskOk = 24;  // with the head a cell of a ring
 
@@ -246,6 +255,8 @@ class TaskPlane final : private task::ArgumentEvents {
   PlacelessTasks placeless_;
   EndedPlaces ended_places_;
   std::mutex tell_mutex_;  // held while rank 0 is told of places
+  std::atomic<std::int64_t> told_at_ns_{0};  // when that was last; relaxed: a hint
+  InPlaceWaits in_place_waits_;
   TaskLinks links_;
   std::vector<std::uint32_t> credits_back_;  // by rank, of this batch of messages; token's holder only
   std::vector<Rank> credits_back_from_;      // those that are in it; token's holder only

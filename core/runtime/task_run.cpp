@@ -1,5 +1,6 @@
 // Running tasks on this rank.
 #include <exception>
+#include <optional>
 
 #include "core/base/event_ring.hpp"
 #include "core/base/log.hpp"
@@ -55,17 +56,20 @@ void TaskPlane::RunHere(TaskPtr task, int executor) {
     back_pressure_.SubtractUnstarted(task->memory_bytes());
   const bool timed = HasPlace(*task) || (!task->owned() && !task->is_pinned());
   const std::int64_t begin = timed ? base::NowNanoseconds() : 0;
+  bool tells = false;
   RunResult result = Execute(*task, run, nullptr, parts_.objects);
   if (begin != 0) {
     // A running mean over about 16 runs: it decides how many of others' tasks are fetched ahead.
     const std::int64_t mean = mean_run_ns_.load(std::memory_order_relaxed);
     const std::int64_t last = base::NowNanoseconds() - begin;
     mean_run_ns_.store(mean == 0 ? last : mean + (last - mean) / 16, std::memory_order_relaxed);
+    // The window was for shorter ones than these.
+    tells = begin + last - told_at_ns_.load(std::memory_order_relaxed) >= kAheadNs;
   }
   if (options_.central) {
     PlaceEnded(*task);
     // Before the result, so that rank 0 knows when its receiver asks for the next place.
-    if (ended_places_.any() && parts_.queue.empty()) TellPlaces(0);
+    if (ended_places_.any() && (tells || parts_.queue.empty())) TellPlaces(0);
   }
   if (executor >= 0 && run.outer == nullptr) parts_.executors.TaskEnds();
   Finish(std::move(task), run, std::move(result));
@@ -124,22 +128,30 @@ void TaskPlane::RunLeased(TaskPtr task) {
   });
 }
 
-bool TaskPlane::TryRunInPlace(ObjectState& object) {
-  const worker::FiberThread* fibers = worker::FiberThread::Current();
-  int executor = -1;
-  if (fibers != nullptr) {
-    RunContext* run = RunContext::Current();
-    if (run == nullptr || run->executor < 0 || fibers->StackLeft() < kStackForInPlace) return false;
-    executor = run->executor;
-  } else if (!worker::openmp::IsHelper() || worker::openmp::StackLeftOfHelper() < kStackForInPlace) {
-    // A helper of a task's region shares the task's CPU, which is not free for others before the region ends.
-    return false;
+std::optional<int> TaskPlane::ExecutorInPlace() {
+  constexpr std::size_t kStack = worker::StackPool::kTaskStackBytes;
+  if (const worker::FiberThread* fibers = worker::FiberThread::Current(); fibers != nullptr) {
+    const RunContext* run = RunContext::Current();
+    if (run == nullptr || run->executor < 0 || fibers->StackLeft() < kStack) return std::nullopt;
+    return run->executor;
   }
+  // A helper of a task's region shares the task's CPU, which is not free for others before the region ends.
+  if (!worker::openmp::IsHelper() || worker::openmp::StackLeftOfHelper() < kStack) return std::nullopt;
+  return -1;
+}
+
+bool TaskPlane::IsForThisRank(const TaskRecord& task) const {
+  return task.one_cpu && task.kind() == task::TaskKind::kTask &&
+         (!task.is_pinned() || task.pinned() == options_.self);
+}
+
+bool TaskPlane::TryRunInPlace(ObjectState& object) {
+  const std::optional<int> executor = ExecutorInPlace();
+  if (!executor) return false;
   TaskPtr task = ProducerOf(object);
-  if (!task || !task->one_cpu || task->kind() != task::TaskKind::kTask) return false;
-  if (task->is_pinned() && task->pinned() != options_.self) return false;
+  if (!task || !IsForThisRank(*task)) return false;
   if (options_.central ? !ClaimPast(*task) : !task->Claim()) return false;
-  RunHere(std::move(task), executor);
+  RunHere(std::move(task), *executor);
   return true;
 }
 

@@ -36,7 +36,7 @@ std::uint32_t TaskPlane::WorkAhead(std::uint32_t cpus) const {
   // long.
   const std::int64_t mean = mean_run_ns_.load(std::memory_order_relaxed);
   if (mean <= 0) return cpus;
-  const std::int64_t ahead = 200'000 * std::int64_t{cpus} / mean;
+  const std::int64_t ahead = kAheadNs * std::int64_t{cpus} / mean;
   return std::max(cpus, static_cast<std::uint32_t>(std::min<std::int64_t>(ahead, 256)));
 }
 std::uint32_t TaskPlane::Want() const { return WorkAhead(static_cast<std::uint32_t>(parts_.executors.size())); }
