@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/check.hpp"
+#include "core/base/prefetch.hpp"
 
 namespace manta::object {
 
@@ -152,7 +153,7 @@ ObjectState& ObjectPool::Take() {
   ObjectState& object = *cache->list;
   cache->list = object.words_.free.next;
   cache->SetLoose(cache->Loose() - 1);
-  __builtin_prefetch(cache->list, 1);  // the next call's
+  base::PrefetchToWrite(cache->list);  // the next call's
   return object;
 }
 

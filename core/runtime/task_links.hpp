@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/prefetch.hpp"
 #include "core/base/slab.hpp"
 #include "core/node/spin_lock.hpp"
 #include "core/task/task_record.hpp"
@@ -48,9 +49,9 @@ class WaitingTasks {
       begin_ = 0;
     }
     if (const std::size_t ahead = begin_ + kAhead; ahead < (first_ == last_ ? end_ : kBlockTasks))
-      __builtin_prefetch(first_->tasks[ahead], 1);
+      base::PrefetchToWrite(first_->tasks[ahead]);
     else if (first_ != last_ && ahead - kBlockTasks < (first_->next == last_ ? end_ : kBlockTasks))
-      __builtin_prefetch(first_->next->tasks[ahead - kBlockTasks], 1);
+      base::PrefetchToWrite(first_->next->tasks[ahead - kBlockTasks]);
     return task::TaskPtr::Adopt(first_->tasks[begin_++]);
   }
 

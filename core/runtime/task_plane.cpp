@@ -70,8 +70,8 @@ TaskPlane::Draft TaskPlane::MakeDraft(const detail::TaskOptions& options, detail
                      std::to_string(options_.ranks - 1));
   // A call costs nothing beyond what its actor holds; an actor holds a CPU if it holds anything.
   const bool other = options.gpus > 0 || options.memory_bytes > 0 || !options.custom.empty();
-  const double default_cpus = kind == TaskKind::kTask ? 1 : kind == TaskKind::kActorCreation && other ? 1 : 0;
-  const Amount cpus = Amount::FromDouble(options.cpus.value_or(default_cpus));
+  const int default_cpus = kind == TaskKind::kTask ? 1 : kind == TaskKind::kActorCreation && other ? 1 : 0;
+  const Amount cpus = options.cpus ? Amount::FromDouble(*options.cpus) : Amount::Whole(default_cpus);
   const bool cpu_only =
       options.gpus == 0 && options.memory_bytes == 0 &&
       std::none_of(options.custom.begin(), options.custom.end(), [](const auto& one) { return one.second > 0; });

@@ -175,10 +175,10 @@ void TaskPlane::Finish(const TaskPtr& task, RunContext& run, RunResult&& result)
   if (result.ok && (result.ops == nullptr || (result.live == nullptr && result.plain_size <= kPlainInTaskOk)) &&
       run.unconfirmed.empty()) {
     record.phase.store(Phase::kDone, std::memory_order_release);
-    foreign_.Remove(record, id);
     if (lease.id != 0) ReturnLease(lease);
     LetGoOfCall(record);
     SendOk(record, result);
+    foreign_.Remove(record, id);  // the answer need not wait for it
     return;
   }
   Delayed done;
