@@ -279,12 +279,12 @@ void TaskPlane::Enqueue(TaskPtr task) {
   else
     parts_.queue.Push(std::move(task));
   // Where none of ours is free for it, another rank's may be.
-  if (parts_.executors.WakeOne() || !stealable || options_.ranks == 1 || said_backlog_.load(std::memory_order_relaxed))
-    return;
+  if (parts_.executors.WakeOne() || !stealable || options_.ranks == 1) return;
+  if (said_backlog_.load(std::memory_order_relaxed) && !askers_.any()) return;
   // Rank 0 hears of a backlog when it is long, or has been there for a tick of the service thread: one that comes and
   // goes with each short task would cost it a message a task.
   if (parts_.queue.movable() >= kLongBacklog)
-    SayBacklog();
+    TellOfBacklog();
   else
     parts_.progress.EnsureWatch();
 }

@@ -20,6 +20,7 @@
 #include "core/runtime/run_context.hpp"
 #include "core/runtime/task_links.hpp"
 #include "core/runtime/threads.hpp"
+#include "core/runtime/waiting_askers.hpp"
 #include "core/scheduling/ledger.hpp"
 #include "core/scheduling/ready_queue.hpp"
 #include "core/wire/hang_messages.hpp"
@@ -126,8 +127,8 @@ class TaskPlane final : private task::ArgumentEvents {
   void Housekeeping();
   /// Messages were handled: what they left for the end of the batch. Holder of the token.
   void Polled();
-  /// From the service thread, at each of its ticks.
-  void Tick();
+  /// From the service thread, at each of its ticks. Whether it must tick on.
+  bool Tick();
   /// Asks the ledger for what an actor or task wants; `then` gets the granted lease under the token.
   void AskForLease(const TaskPtr& task);
   std::optional<std::string> WhyInfeasible(const wire::Shape& shape, std::optional<Rank> rank) const;
@@ -153,6 +154,7 @@ class TaskPlane final : private task::ArgumentEvents {
   void On(Rank from, const wire::TaskCancel& message);
   void On(Rank from, const wire::WorkRequest& message);
   void On(Rank from, const wire::NoWork& message);
+  void On(Rank from, const wire::AnswerAskers& message);
   void On(Rank from, const wire::HandBack& message);
   void On(Rank from, const wire::WorkHint& message);
   void On(Rank from, const wire::LeaseGrant& message);
@@ -202,6 +204,9 @@ class TaskPlane final : private task::ArgumentEvents {
   bool CedeWhatIsOwed();
   bool ForgetLeaseRequest(const TaskPtr& task);
   void SayBacklog();
+  void TellOfBacklog();
+  bool Supply(Rank to, std::uint32_t want);
+  void CallToAskers();
   void TakeBacklogBack();
   void AskForWork();
   std::uint32_t Want() const;
@@ -213,6 +218,7 @@ class TaskPlane final : private task::ArgumentEvents {
   static constexpr std::size_t kStackForInPlace = worker::StackPool::kTaskStackBytes;
   static constexpr std::uint64_t kSubmitsPerPoll = 32;
   static constexpr std::size_t kLongBacklog = 64;
+  static constexpr int kDryLooks = 3;  // a millisecond each
   static constexpr std::uint32_t kCreditBatch = 16;  // credits given back in one step at most
   static constexpr std::size_t kPlainInTaskOk = 24;  // with the head a cell of a ring
 
@@ -237,6 +243,8 @@ class TaskPlane final : private task::ArgumentEvents {
   std::atomic<std::int64_t> own_slots_{0};  // relaxed: for reports
   std::atomic<std::int64_t> owed_cpus_{0};  // to the ledger, 1/10,000; relaxed: a debt is paid at the next chance
   std::atomic<bool> said_backlog_{false};
+  WaitingAskers askers_;
+  int dry_looks_ = 0;  // with nothing for others, in a row; token's holder only
   std::atomic<bool> asked_for_work_{false};   // a Hungry or WorkRequest is under way
   std::atomic<int> supplier_{-1};             // who gave us work last
   std::atomic<std::int64_t> mean_run_ns_{0};  // of tasks that others gave us; relaxed estimate
