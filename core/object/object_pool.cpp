@@ -270,12 +270,28 @@ bool ObjectPool::TryFreePlain(ObjectState& object, std::uint32_t session) {
     std::lock_guard lock(object.Lock());
     // Relaxed: new holds are made from others or under this lock.
     if (!object.in_use() || object.session != session || object.holds.load(std::memory_order_relaxed) != 0) return true;
-    if (object.flags() != (ObjectState::kInUse | ObjectState::kOwned) || object.cold() != nullptr || !object.done())
-      return false;
+    if (!IsPlain(object)) return false;
     Empty(object);
   }
   Recycle(object);
   return true;
+}
+
+bool ObjectPool::TryFreePlainSole(ObjectState& object, std::uint32_t session) {
+  {
+    std::lock_guard lock(object.Lock());
+    // Relaxed: new holds are made from others, of which the caller's is the only one, or under this lock.
+    if (object.session != session || object.holds.load(std::memory_order_relaxed) != 1 || !IsPlain(object)) return false;
+    object.holds.store(0, std::memory_order_relaxed);
+    Empty(object);
+  }
+  Recycle(object);
+  return true;
+}
+
+/// Locked: whether nothing but the record has to go.
+bool ObjectPool::IsPlain(const ObjectState& object) {
+  return object.flags() == (ObjectState::kInUse | ObjectState::kOwned) && object.cold() == nullptr && object.done();
 }
 
 bool ObjectPool::TryFreeBorrowed(ObjectState& object, const ObjectId& id, Trash& trash) {

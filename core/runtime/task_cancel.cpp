@@ -83,7 +83,7 @@ void TaskPlane::On(Rank from, const wire::TaskCancel& message) {
     CancelChildren(task->where.load(std::memory_order_relaxed));
     return;
   }
-  foreign_.Remove(*task, message.result);
+  foreign_.Remove(task, message.result);
   if (task->lease_id() != 0) ReturnLease(task->extra()->lease);
   wire::TaskDone done;
   done.result = message.result;

@@ -95,6 +95,14 @@ class TaskLinks {
     link.waiting.Push(std::move(task));
     return false;
   }
+  /// The same, but what can't be sent stays the caller's.
+  bool TakeCredit(Rank to) {
+    Link& link = LinkTo(to);
+    std::lock_guard lock(link.mutex);
+    if (link.in_flight >= credits_ || !link.waiting.empty()) return false;
+    ++link.in_flight;
+    return true;
+  }
   /// `count` credits have come back. Whether tasks wait for them: then GiveCredits.
   bool TakeBackCredits(Rank to, std::uint32_t count) {
     Link& link = LinkTo(to);

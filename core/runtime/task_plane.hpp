@@ -35,7 +35,7 @@ class ActorTasks {
  public:
   /// An actor's creation or call whose arguments are ready, at its owner; or failed (or was cancelled), then `error`
   /// says why. Maybe under the token.
-  virtual void OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error) = 0;
+  virtual void OwnedActorTaskReady(TaskPtr task, object::ErrorPtr error) = 0;
   /// An actor's creation or call that came from another rank, or from this one; its arguments may still be on their
   /// way (then its phase is kWaiting, and ActorTaskRunnable follows).
   virtual void ActorTaskArrived(TaskPtr task) = 0;
@@ -103,7 +103,7 @@ class TaskPlane final : private task::ArgumentEvents {
   /// Serializes the arguments that are only live. User code. Returns the error if one can't be.
   object::ErrorPtr MakeArgumentBytes(TaskRecord& record);
   /// An owned task that is to run on this rank: brings its arguments here, then runs it.
-  void Deliver(const TaskPtr& task);
+  void Deliver(TaskPtr task);
   /// The same for an actor's, which takes its place in the actor's order at once.
   void DeliverToActor(TaskPtr task);
   /// Runs the thunk and returns its outcome. User code.
@@ -181,13 +181,16 @@ class TaskPlane final : private task::ArgumentEvents {
   void ArgumentsReady(TaskPtr task);
   object::ErrorPtr ArgumentError(const TaskRecord& record) const;
   void Enqueue(TaskPtr task);
-  void Arrived(const TaskPtr& task);
+  void Arrived(TaskPtr task);
   void RunLeased(TaskPtr task);
   void RunInLane(TaskPtr task);
   void CheckFits(const TaskRecord& record, task::RunResult& result);
   object::ErrorPtr FailureToStore(const TaskRecord& record) const;
   void RunHere(TaskPtr task, int executor);
-  void SendNow(TaskPtr task, Rank to);
+  void SendNow(TaskPtr task, Rank to, bool fresh = false);
+  void SendFresh(TaskPtr task);
+  bool LeavesAtOnce(const TaskRecord& record) const;
+  void CountUnstarted(TaskRecord& record);
   void SendWaiting(Rank to, std::uint32_t credits);
   void CreditCameBack(Rank from);
   bool NeedsCredit(const TaskRecord& record) const;

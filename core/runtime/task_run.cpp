@@ -178,7 +178,7 @@ void TaskPlane::Finish(const TaskPtr& task, RunContext& run, RunResult&& result)
     if (lease.id != 0) ReturnLease(lease);
     LetGoOfCall(record);
     SendOk(record, result);
-    foreign_.Remove(record, id);  // the answer need not wait for it
+    foreign_.Remove(task, id);  // the answer need not wait for it
     return;
   }
   Delayed done;
@@ -209,7 +209,7 @@ void TaskPlane::Finish(const TaskPtr& task, RunContext& run, RunResult&& result)
     done.message.error = object::ToWire(*result.error);
   }
   record.phase.store(Phase::kDone, std::memory_order_release);
-  foreign_.Remove(record, id);
+  foreign_.Remove(task, id);
   if (lease.id != 0) ReturnLease(lease);
   // The arguments' holds go before the outcome does: refs that nobody kept are then dropped, and need no confirmation.
   LetGoOfCall(record);

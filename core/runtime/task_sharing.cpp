@@ -74,7 +74,7 @@ bool TaskPlane::Supply(Rank to, std::uint32_t want) {
     } else {
       // Only its owner sends a task on: it must know where it is.
       const ObjectId id = task->result();
-      foreign_.Remove(*task, id);
+      foreign_.Remove(task, id);
       others[id.owner].results.push_back(id);
       others[id.owner].for_rank = to;
     }
