@@ -68,6 +68,8 @@ const std::vector<Group>& Groups() {
   static const std::vector<Group> groups = {
       {ManyActorRows, When::kDefault, {"actors_100k_s", "actor_bytes"}},
       {TaskRows, When::kDefault, {"task_sync_us", "task_sync_ratio", "task_async_per_s", "task_async_ratio"}},
+      // Before rows that leave memory of other sizes: it is weighed against the program's begin.
+      {QueuedRows, When::kDefault, {"queued_10M_s", "queued_bytes_per_task"}},
       {ActorRows, When::kDefault, {"actor_sync_us", "actor_sync_ratio", "actor_async_per_s", "actor_async_ratio"}},
       {TaskArgumentRows, When::kDefault, {"task_sync_args_ratio", "task_async_args_ratio"}},
       {ActorArgumentRows, When::kDefault, {"actor_sync_args_ratio", "actor_async_args_ratio"}},
@@ -81,7 +83,6 @@ const std::vector<Group>& Groups() {
        When::kDefault,
        {"pending_cost_ns_1e3", "pending_cost_ns_1e4", "pending_cost_ns_1e5", "pending_cost_ns_1e6"}},
       {PendingRows, When::kOnDemand, {"pending_cost_ns_1e7"}},
-      {QueuedRows, When::kDefault, {"queued_10M_s", "queued_bytes_per_task"}},
       {IdleRows, When::kDefault, {"idle_cpu_percent"}},
       {CrowdedIdleRows, When::kCrowded, {"sync_np4_idle_us", "sync_np8_idle_us"}},
       {CrowdedBusyRows, When::kCrowded, {"sync_np4_busy_us", "sync_np8_busy_us"}},

@@ -44,6 +44,20 @@ class Ref {
     object_->count_.store(object_->count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     return Adopt(object_);
   }
+  /// The first hold on an object that was just made: no other thread knows it.
+  static Ref First(T* object) {
+    object->count_.store(1, std::memory_order_relaxed);
+    return Adopt(object);
+  }
+  /// Lets go of a hold on the same object that nobody makes others from, such as one taken out of a table. Where the two
+  /// are all, nobody else can make or drop one meanwhile: no locked instruction is needed.
+  void DropOther() const {
+    // Acquire: what those who dropped theirs before did with the object happens before our end of it.
+    if (object_->count_.load(std::memory_order_acquire) == 2)
+      object_->count_.store(1, std::memory_order_relaxed);
+    else
+      object_->count_.fetch_sub(1, std::memory_order_acq_rel);
+  }
   T* get() const { return object_; }
   /// Gives the hold to the caller, who Adopts it again some time: for lists through the objects themselves.
   T* Release() { return std::exchange(object_, nullptr); }

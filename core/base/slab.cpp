@@ -4,6 +4,8 @@
 #include <new>
 #include <vector>
 
+#include "core/base/prefetch.hpp"
+
 namespace manta::base {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -138,7 +140,7 @@ void* SlabAllocate(std::size_t size_bytes) {
   --batch.count;
   // The next call reads and writes the next one: of a million blocks that were freed few are in a cache still.
   if (const auto* next = reinterpret_cast<const std::byte*>(batch.first); next != nullptr)
-    for (std::size_t line = 0; line < size_bytes; line += kLineBytes) __builtin_prefetch(next + line, 1);
+    for (std::size_t line = 0; line < size_bytes; line += kLineBytes) PrefetchToWrite(next + line);
   return block;
 }
 

@@ -22,6 +22,7 @@
 #include <span>
 
 #include "core/base/check.hpp"
+#include "core/base/prefetch.hpp"
 #include "core/node/segment_layout.hpp"
 
 namespace manta::node {
@@ -103,7 +104,7 @@ class RingWriter {
     position_ += count;
     // The reader's core has the lines of the round before: ours again by the time they are written, so that the fence
     // after a message has less to wait for.
-    __builtin_prefetch(&shape_.At(position_ + kPrefetchCells), 1);
+    base::PrefetchToWrite(&shape_.At(position_ + kPrefetchCells));
     return true;
   }
 

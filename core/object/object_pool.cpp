@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/check.hpp"
+#include "core/base/prefetch.hpp"
 
 namespace manta::object {
 
@@ -152,7 +153,7 @@ ObjectState& ObjectPool::Take() {
   ObjectState& object = *cache->list;
   cache->list = object.words_.free.next;
   cache->SetLoose(cache->Loose() - 1);
-  __builtin_prefetch(cache->list, 1);  // the next call's
+  base::PrefetchToWrite(cache->list);  // the next call's
   return object;
 }
 
@@ -269,12 +270,28 @@ bool ObjectPool::TryFreePlain(ObjectState& object, std::uint32_t session) {
     std::lock_guard lock(object.Lock());
     // Relaxed: new holds are made from others or under this lock.
     if (!object.in_use() || object.session != session || object.holds.load(std::memory_order_relaxed) != 0) return true;
-    if (object.flags() != (ObjectState::kInUse | ObjectState::kOwned) || object.cold() != nullptr || !object.done())
-      return false;
+    if (!IsPlain(object)) return false;
     Empty(object);
   }
   Recycle(object);
   return true;
+}
+
+bool ObjectPool::TryFreePlainSole(ObjectState& object, std::uint32_t session) {
+  {
+    std::lock_guard lock(object.Lock());
+    // Relaxed: new holds are made from others, of which the caller's is the only one, or under this lock.
+    if (object.session != session || object.holds.load(std::memory_order_relaxed) != 1 || !IsPlain(object)) return false;
+    object.holds.store(0, std::memory_order_relaxed);
+    Empty(object);
+  }
+  Recycle(object);
+  return true;
+}
+
+/// Locked: whether nothing but the record has to go.
+bool ObjectPool::IsPlain(const ObjectState& object) {
+  return object.flags() == (ObjectState::kInUse | ObjectState::kOwned) && object.cold() == nullptr && object.done();
 }
 
 bool ObjectPool::TryFreeBorrowed(ObjectState& object, const ObjectId& id, Trash& trash) {

@@ -55,6 +55,8 @@ class ObjectPool {
   /// The end of most objects. True when there is nothing more to do: the object of this session was small and known to
   /// this process only, and is freed; or it is held again, or was freed by another thread. Not under its lock.
   bool TryFreePlain(ObjectState& object, std::uint32_t session);
+  /// The same with the caller's hold still counted. Whether the object was freed; else the hold is counted still.
+  bool TryFreePlainSole(ObjectState& object, std::uint32_t session);
   /// Gives back another rank's object if nothing holds it, it is not cached, and its owner has confirmed what we
   /// received. Not under its lock.
   bool TryFreeBorrowed(ObjectState& object, const ObjectId& id, Trash& trash);
@@ -88,6 +90,7 @@ class ObjectPool {
   void Retire();
   ObjectState& TakeOwned(Rank self, std::uint32_t session);
   static Handle Publish(ObjectState& object, std::uint8_t flags, std::int32_t holds = 1);
+  static bool IsPlain(const ObjectState& object);
   static void Empty(ObjectState& object);
   ObjectState* At(std::uint32_t index) const;
 

@@ -69,7 +69,7 @@ Handle ActorPlane::Create(const detail::ActorOptions& options, detail::CallSpec&
   return parts_.tasks.Submit(std::move(draft));
 }
 
-void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error) {
+void ActorPlane::OwnedActorTaskReady(TaskPtr task, object::ErrorPtr error) {
   TaskRecord& record = *task;
   if (record.kind() == TaskKind::kActorCreation) {
     if (error != nullptr) {
@@ -92,7 +92,7 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
     if (error != nullptr)
       parts_.tasks.FailTask(task, std::move(error));
     else
-      SendCall(task);
+      SendCall(std::move(task));
     return;
   }
   // Others of its stream may wait for it, so all that could hold it back later is done before it settles: arguments
@@ -129,7 +129,7 @@ void ActorPlane::OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error
     if (const object::ErrorPtr& failed = call->actor().rare->argument_error; failed != nullptr)
       parts_.tasks.FailTask(call, failed);
     else
-      SendCall(call);
+      SendCall(std::move(call));
     in_order_.fetch_sub(1, std::memory_order_release);
   }
 }
@@ -164,11 +164,11 @@ void ActorPlane::PlaceCreation(const TaskPtr& task) {
   SendToHost(task, host);
 }
 
-void ActorPlane::SendToHost(const TaskPtr& task, Rank host) {
+void ActorPlane::SendToHost(TaskPtr task, Rank host) {
   if (host == self_)
-    parts_.tasks.DeliverToActor(task);
+    parts_.tasks.DeliverToActor(std::move(task));
   else
-    parts_.tasks.SendTo(task, host);
+    parts_.tasks.SendTo(std::move(task), host);
 }
 
 void ActorPlane::CreationDone(const TaskPtr& task, const object::ErrorPtr& error) {
@@ -281,10 +281,10 @@ Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options,
   return parts_.tasks.Submit(std::move(draft));
 }
 
-void ActorPlane::SendCall(const TaskPtr& task) {
+void ActorPlane::SendCall(TaskPtr task) {
   const ActorAddress address = AddressOf(*object::StateOf(task->actor().actor));
   if (task->attempt == 0) task->retries_left = static_cast<std::uint16_t>(std::min(address.max_task_retries, 0xffff));
-  SendToHost(task, Rank(address.host));
+  SendToHost(std::move(task), Rank(address.host));
 }
 
 bool ActorPlane::RetryActorCall(const TaskPtr& task) {

@@ -53,7 +53,7 @@ class ActorPlane : public ActorTasks {
   void TellHolders(std::vector<wire::HangHolder>& holders);
 
   // ---- from the rooms below ----
-  void OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error) override;
+  void OwnedActorTaskReady(TaskPtr task, object::ErrorPtr error) override;
   void ActorTaskArrived(TaskPtr task) override;
   void ActorTaskRunnable(const TaskPtr& task) override;
   bool RetryActorCall(const TaskPtr& task) override;
@@ -115,8 +115,8 @@ class ActorPlane : public ActorTasks {
   void Dispose(Leftover&& left, const ObjectId& actor);
 
   void PlaceCreation(const TaskPtr& task);
-  void SendCall(const TaskPtr& task);
-  void SendToHost(const TaskPtr& task, Rank host);
+  void SendCall(TaskPtr task);
+  void SendToHost(TaskPtr task, Rank host);
   void KillOwned(const ObjectId& actor, bool no_restart);
 
   /// What an actor is to do now: decided under its lock by NextOf, begun without it by Begin.

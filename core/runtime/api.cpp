@@ -169,6 +169,12 @@ void ReleaseLast(CountedRecord* record) noexcept {
   runtime->OnLastHold(object);
 }
 
+void ReleaseSole(CountedRecord* record) noexcept {
+  RankRuntime* runtime = RankRuntime::Current();
+  if (runtime != nullptr && runtime->objects().FreePlainSole(*static_cast<ObjectState*>(record))) return;
+  if (record->holds.fetch_sub(1, std::memory_order_acq_rel) == 1) ReleaseLast(record);
+}
+
 // ---- tasks and actors ----
 Handle SubmitTask(const TaskOptions& options, CallSpec&& call) {
   RankRuntime& runtime = RankRuntime::Require();

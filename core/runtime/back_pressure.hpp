@@ -7,9 +7,9 @@
 // calls, which count until they have ended. The driver and other plain threads wait while both together are above the
 // bound; a task waits for `unstarted` only, for what else there is may itself wait for that task.
 //
-// Who waits is woken when an eighth of the bound is free, so that each wake is worth its price. Where the tasks are long
-// that takes long, and then who submits much has filled it again before the next in the row has looked. So every 10 ms
-// in which there is any room the first in the row goes on, whatever others do meanwhile.
+// Who waits is woken when an eighth of the bound is free, so that each wake is worth its price. Where the tasks are
+// long that takes long, and then who submits much has filled it again before the next in the row has looked. So every
+// 10 ms in which there is any room the first in the row goes on, whatever others do meanwhile.
 
 #include <algorithm>
 #include <atomic>

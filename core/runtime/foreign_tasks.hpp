@@ -41,12 +41,11 @@ class ForeignTasks {
       Drop(word.exchange(record, std::memory_order_seq_cst));
   }
   /// Any thread; the record's phase says kDone by now (or it is given back to its owner, by the token's holder).
-  void Remove(const task::TaskRecord& task, const ObjectId& id) {
+  void Remove(const task::TaskPtr& task, const ObjectId& id) {
     Word* word = WordOf(id, false);
     if (word == nullptr) return;
-    auto* expected = const_cast<task::TaskRecord*>(&task);
-    if (word->compare_exchange_strong(expected, nullptr, std::memory_order_seq_cst))
-      Drop(const_cast<task::TaskRecord*>(&task));
+    task::TaskRecord* expected = task.get();
+    if (word->compare_exchange_strong(expected, nullptr, std::memory_order_seq_cst)) task.DropOther();
   }
   /// Holder of the token. Empty if there is none, or its end is near.
   task::TaskPtr Find(const ObjectId& id) {

@@ -1,7 +1,7 @@
 #pragma once
 // Waits of threads that keep their CPU meanwhile (in an OpenMP region) under scheduler=central. A task that they wait
-// for may be placed behind them, on the only thread of the rank that runs tasks: so they hear when it may begin, and run
-// it in place.
+// for may be placed behind them, on the only thread of the rank that runs tasks: so they hear when it may begin, and
+// run it in place.
 //
 //   InPlaceWait told(waits, objects, point);   // `waits`: null where the thread may park
 //   point.Wait(-1);

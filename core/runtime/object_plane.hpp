@@ -140,6 +140,8 @@ class ObjectPlane {
   /// Frees an object that has no more than a small value and was known to this rank only. False: ask OnLastHold. Any
   /// thread, also under the token.
   bool FreePlain(ObjectState& object) { return pool_.TryFreePlain(object, router_.session()); }
+  /// The same for who has a hold still. False also where there are others by now; the hold is as it was then.
+  bool FreePlainSole(ObjectState& object) { return pool_.TryFreePlainSole(object, router_.session()); }
   void Housekeeping() { store_.Reclaim(); }
   std::uint64_t alive() const { return pool_.in_use(); }
   LocalStore& store() { return store_; }

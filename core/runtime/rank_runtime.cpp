@@ -51,8 +51,8 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
   options.housekeeping = [this] { Housekeeping(); };
   options.on_tick = [this] {
     const bool lanes = lanes_->Tick();
-    tasks_->Tick();
-    return executors_->Tick() || lanes;
+    const bool tasks = tasks_->Tick();
+    return executors_->Tick() || lanes || tasks;
   };
   options.before_wait = [this] { lanes_->WakeForJobs(); };
   progress_ = std::make_unique<worker::Progress>(options, transports, *this);
@@ -154,6 +154,7 @@ void RankRuntime::OnMessage(Rank source, std::span<const std::byte> bytes) {
     MANTA_TO(tasks_, TaskCancel);
     MANTA_TO(tasks_, WorkRequest);
     MANTA_TO(tasks_, NoWork);
+    MANTA_TO(tasks_, AnswerAskers);
     MANTA_TO(tasks_, HandBack);
     MANTA_TO(tasks_, WorkHint);
     MANTA_TO(tasks_, LeaseGrant);

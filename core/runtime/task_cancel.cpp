@@ -89,7 +89,7 @@ void TaskPlane::On(Rank from, const wire::TaskCancel& message) {
     CancelChildren(task->where.load(std::memory_order_relaxed));
     return;
   }
-  foreign_.Remove(*task, message.result);
+  foreign_.Remove(task, message.result);
   PlaceEnded(*task);
   if (task->lease_id() != 0) ReturnLease(task->extra()->lease);
   wire::TaskDone done;

@@ -53,6 +53,18 @@ void TaskPlane::SendTo(TaskPtr task, Rank to) {
   SendNow(std::move(task), to);
 }
 
+/// The first time, when its result does not know it yet: the record's one hold becomes the result's.
+void TaskPlane::SendFresh(TaskPtr task) {
+  TaskRecord& record = *task;
+  const Rank to = record.pinned();
+  if (!NeedsCredit(record) || links_.TakeCredit(to)) {
+    SendNow(std::move(task), to, true);
+    return;
+  }
+  record.result_object()->SetProducer(task.CopyUnshared().Release());
+  SendTo(std::move(task), to);
+}
+
 void TaskPlane::SendWaiting(Rank to, std::uint32_t credits) {
   if (!links_.TakeBackCredits(to, credits)) return;
   std::array<TaskPtr, kCreditBatch> tasks;
@@ -140,7 +152,7 @@ void TaskPlane::WriteMore(wire::Writer& writer, const task::TaskExtra& extra, Ra
   writer.Rewrite(at, static_cast<std::uint32_t>(writer.size() - at - sizeof(std::uint32_t)));
 }
 
-void TaskPlane::SendNow(TaskPtr task, Rank to) {
+void TaskPlane::SendNow(TaskPtr task, Rank to, bool fresh) {
   TaskRecord& record = *task;
   if (record.TakeCountsUnstarted()) back_pressure_.SubtractUnstarted(record.memory_bytes());
   const task::TaskClass& task_class = record.task_class();
@@ -183,6 +195,9 @@ void TaskPlane::SendNow(TaskPtr task, Rank to) {
   // A Cancel that came between the claim and this saw kRunning and sent nothing.
   const bool cancelled = record.cancelled.load(std::memory_order_acquire);
   base::Record(base::EventKind::kTaskSent, id);
+  // Our hold goes now: after the message it would wait for the line in which that lies, which the other rank has.
+  if (fresh) record.result_object()->SetProducer(task.Release());
+  else task = {};
   parts_.router.SendBytes(to, message);
   if (cancelled) parts_.router.Send(to, wire::TaskCancel{id});
 }
@@ -221,9 +236,9 @@ class TaskPlane::ArrivedWait {
   std::atomic<std::int32_t> pending_{1};  // acq_rel: the last one sees what all have brought
 };
 
-void TaskPlane::Deliver(const TaskPtr& task) {
+void TaskPlane::Deliver(TaskPtr task) {
   if (ArrivedWait::AreHere(*task))
-    Arrived(task);
+    Arrived(std::move(task));
   else
     ArrivedWait::Start(*this, task);
 }
@@ -255,17 +270,17 @@ void TaskPlane::OnTaskPush(Rank from, std::span<const std::byte> message) {
   for (unsigned i = 0; i < head.small_arguments; ++i) reader.Skip(ReadSmall(reader).size);
   std::vector<wire::WireArgument> others;
   if ((head.flags & Head::kArguments) != 0) reader(others);
-  wire::TaskPushMore more;
-  const bool has_more = (head.flags & Head::kMore) != 0;
-  if (has_more) {
+  std::unique_ptr<wire::TaskPushMore> more;  // seldom there, and dear to make
+  if ((head.flags & Head::kMore) != 0) {
     std::uint32_t size = 0;
     reader(size);
-    more.Fields(reader);
+    more = std::make_unique<wire::TaskPushMore>();
+    more->Fields(reader);
   }
   TaskRecord::Layout layout;
   layout.kind = head.kind();
   layout.bytes = reader.left();
-  layout.extra = has_more;
+  layout.extra = more != nullptr;
   layout.arguments = head.small_arguments + others.size();
   TaskPtr task = TaskRecord::MakeForeign(layout, {from, head.slot, head.generation});
   TaskRecord& record = *task;
@@ -290,15 +305,15 @@ void TaskPlane::OnTaskPush(Rank from, std::span<const std::byte> message) {
     const wire::WireArgument& one = others[i];
     arguments[i] = {one.param, one.element, parts_.objects.ReceiveArgument(one.id, one.value, from)};
   }
-  if (has_more) {
+  if (more) {
     task::TaskExtra& extra = *record.extra();
-    extra.name = std::move(more.name);
-    extra.cpus = Amount::FromUnits(more.cpus);
-    extra.lease = std::move(more.lease);
-    extra.max_concurrency = more.max_concurrency;
-    extra.incarnation = more.incarnation;
-    extra.actor_name = std::move(more.actor_name);
-    for (const ObjectId& id : more.carried) extra.carried.push_back(parts_.objects.ReceiveRef(id, from, false));
+    extra.name = std::move(more->name);
+    extra.cpus = Amount::FromUnits(more->cpus);
+    extra.lease = std::move(more->lease);
+    extra.max_concurrency = more->max_concurrency;
+    extra.incarnation = more->incarnation;
+    extra.actor_name = std::move(more->actor_name);
+    for (const ObjectId& id : more->carried) extra.carried.push_back(parts_.objects.ReceiveRef(id, from, false));
   }
   base::Record(base::EventKind::kTaskReceived, record.result());
   foreign_.Add(task);
@@ -307,24 +322,24 @@ void TaskPlane::OnTaskPush(Rank from, std::span<const std::byte> message) {
     asked_for_work_.store(false, std::memory_order_release);
   }
   if (record.kind() == TaskKind::kTask)
-    Deliver(task);
+    Deliver(std::move(task));
   else
     DeliverToActor(std::move(task));
 }
 
-void TaskPlane::Arrived(const TaskPtr& task) {
+void TaskPlane::Arrived(TaskPtr task) {
   TaskRecord& record = *task;
   if (record.kind() != TaskKind::kTask) {
     record.phase.store(Phase::kQueued, std::memory_order_release);
     actors_->ActorTaskRunnable(task);
   } else if (record.lease_id() != 0) {
     record.phase.store(Phase::kQueued, std::memory_order_release);
-    RunLeased(task);
+    RunLeased(std::move(task));
   } else if (record.zero_cpu) {
     record.phase.store(Phase::kQueued, std::memory_order_release);
-    RunInLane(task);
+    RunInLane(std::move(task));
   } else {
-    Enqueue(task);
+    Enqueue(std::move(task));
   }
 }
 

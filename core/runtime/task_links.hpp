@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/prefetch.hpp"
 #include "core/base/slab.hpp"
 #include "core/node/spin_lock.hpp"
 #include "core/task/task_record.hpp"
@@ -48,9 +49,9 @@ class WaitingTasks {
       begin_ = 0;
     }
     if (const std::size_t ahead = begin_ + kAhead; ahead < (first_ == last_ ? end_ : kBlockTasks))
-      __builtin_prefetch(first_->tasks[ahead], 1);
+      base::PrefetchToWrite(first_->tasks[ahead]);
     else if (first_ != last_ && ahead - kBlockTasks < (first_->next == last_ ? end_ : kBlockTasks))
-      __builtin_prefetch(first_->next->tasks[ahead - kBlockTasks], 1);
+      base::PrefetchToWrite(first_->next->tasks[ahead - kBlockTasks]);
     return task::TaskPtr::Adopt(first_->tasks[begin_++]);
   }
 
@@ -93,6 +94,14 @@ class TaskLinks {
     task->phase.store(task::Phase::kQueued, std::memory_order_release);  // so that a cancel ends it
     link.waiting.Push(std::move(task));
     return false;
+  }
+  /// The same, but what can't be sent stays the caller's.
+  bool TakeCredit(Rank to) {
+    Link& link = LinkTo(to);
+    std::lock_guard lock(link.mutex);
+    if (link.in_flight >= credits_ || !link.waiting.empty()) return false;
+    ++link.in_flight;
+    return true;
   }
   /// `count` credits have come back. Whether tasks wait for them: then GiveCredits.
   bool TakeBackCredits(Rank to, std::uint32_t count) {

@@ -106,7 +106,7 @@ bool TaskPlane::ClaimPast(TaskRecord& task) {
 
 InPlaceWaits* TaskPlane::WaitsInPlace() {
   return options_.central && worker::FiberThread::CurrentToPark() == nullptr && ExecutorInPlace() ? &in_place_waits_
-                                                                                                   : nullptr;
+                                                                                                  : nullptr;
 }
 
 bool TaskPlane::MayRunInPlace(std::span<ObjectState* const> objects) {
@@ -154,7 +154,7 @@ bool TaskPlane::GivePlacesBack(std::size_t count) {
     } else {
       const ObjectId id = task->result();
       task->phase.store(task::Phase::kDone, std::memory_order_release);  // this record: it may come back as another
-      foreign_.Remove(*task, id);
+      foreign_.Remove(task, id);
       others[id.owner].results.push_back(id);
     }
   }

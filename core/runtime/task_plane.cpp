@@ -72,8 +72,8 @@ TaskPlane::Draft TaskPlane::MakeDraft(const detail::TaskOptions& options, detail
                      std::to_string(options_.ranks - 1));
   // A call costs nothing beyond what its actor holds; an actor holds a CPU if it holds anything.
   const bool other = options.gpus > 0 || options.memory_bytes > 0 || !options.custom.empty();
-  const double default_cpus = kind == TaskKind::kTask ? 1 : kind == TaskKind::kActorCreation && other ? 1 : 0;
-  const Amount cpus = Amount::FromDouble(options.cpus.value_or(default_cpus));
+  const int default_cpus = kind == TaskKind::kTask ? 1 : kind == TaskKind::kActorCreation && other ? 1 : 0;
+  const Amount cpus = options.cpus ? Amount::FromDouble(*options.cpus) : Amount::Whole(default_cpus);
   const bool cpu_only =
       options.gpus == 0 && options.memory_bytes == 0 &&
       std::none_of(options.custom.begin(), options.custom.end(), [](const auto& one) { return one.second > 0; });
@@ -82,8 +82,7 @@ TaskPlane::Draft TaskPlane::MakeDraft(const detail::TaskOptions& options, detail
 
   RunContext* run = RunContext::Current();
   if (back_pressure_.on() && !parts_.progress.HeldByThisThread()) back_pressure_.WaitForRoom(run != nullptr);
-  const task::TaskClass& task_class =
-      task::InternTaskClass({call.thunk, call.function, call.callable, options.retry_matcher});
+  const task::TaskClass& task_class = task::InternTaskClass(call, options.retry_matcher);
   // Refuses what other ranks could not find, here and not on the way.
   if (options_.ranks > 1) task_class.CheckCanTravel();
 
@@ -169,11 +168,16 @@ Handle TaskPlane::Submit(Draft draft) {
   Handle& result = draft.result;
   TaskRecord& record = *task;
   ObjectState& object = *object::StateOf(result);
-  // A call that has entered its stream's order is known there.
-  object.SetProducer((record.ordered ? TaskPtr(task) : task.CopyUnshared()).Release());
   submitted_.Add();
   Counters::Add(parts_.counters.tasks_submitted);
   base::Record(base::EventKind::kTaskSubmitted, object.id);
+  if (LeavesAtOnce(record)) {
+    CountUnstarted(record);
+    SendFresh(std::move(task));
+    return std::move(result);
+  }
+  // A call that has entered its stream's order is known there.
+  object.SetProducer((record.ordered ? TaskPtr(task) : task.CopyUnshared()).Release());
   if (record.kind() == TaskKind::kActorCall) Counters::Add(parts_.counters.actor_calls);
 
   // Borrowed refs need their value's whereabouts; pending ones are waited for.
@@ -182,6 +186,12 @@ Handle TaskPlane::Submit(Draft draft) {
   task::ArgumentPart* const arguments = record.argument_part();
   if ((arguments == nullptr || arguments->Await(task, *this)) && AwaitActor(task)) ArgumentsReady(std::move(task));
   return std::move(result);
+}
+
+/// Nothing has to happen before it is sent to its rank.
+bool TaskPlane::LeavesAtOnce(const TaskRecord& record) const {
+  return record.kind() == TaskKind::kTask && record.argument_part() == nullptr && (record.one_cpu || record.zero_cpu) &&
+         record.is_pinned() && record.pinned() != options_.self;
 }
 
 void TaskPlane::AskFor(const Handle& ref) {
@@ -247,20 +257,23 @@ object::ErrorPtr TaskPlane::ArgumentError(const TaskRecord& record) const {
 void TaskPlane::ArgumentsReady(TaskPtr task) {
   object::ErrorPtr error = ArgumentError(*task);
   if (task->kind() != TaskKind::kTask)
-    actors_->OwnedActorTaskReady(task, std::move(error));
+    actors_->OwnedActorTaskReady(std::move(task), std::move(error));
   else if (error != nullptr)
     FailTask(task, std::move(error));
   else
     Place(std::move(task));
 }
 
+/// From here on it begins without anybody's help.
+void TaskPlane::CountUnstarted(TaskRecord& record) {
+  if (!record.one_cpu || !record.TakeCountsUnended()) return;
+  record.counts_unstarted = true;
+  back_pressure_.AddUnstarted(record.memory_bytes());
+  back_pressure_.SubtractUnended(record.memory_bytes());
+}
+
 void TaskPlane::Place(TaskPtr task) {
-  if (task->one_cpu && task->TakeCountsUnended()) {
-    // From here on it begins without anybody's help.
-    task->counts_unstarted = true;
-    back_pressure_.AddUnstarted(task->memory_bytes());
-    back_pressure_.SubtractUnended(task->memory_bytes());
-  }
+  CountUnstarted(*task);
   const Rank pinned = task->pinned();
   if (!task->zero_cpu && !task->one_cpu)
     AskForLease(task);
@@ -269,7 +282,7 @@ void TaskPlane::Place(TaskPtr task) {
   else if (pinned.valid() && pinned != options_.self)
     SendTo(std::move(task), pinned);
   else
-    Deliver(task);
+    Deliver(std::move(task));
 }
 
 void TaskPlane::Enqueue(TaskPtr task) {
@@ -298,12 +311,12 @@ void TaskPlane::Enqueue(TaskPtr task) {
   else
     parts_.queue.Push(std::move(task));
   // Where none of ours is free for it, another rank's may be.
-  if (parts_.executors.WakeOne() || !stealable || options_.ranks == 1 || said_backlog_.load(std::memory_order_relaxed))
-    return;
+  if (parts_.executors.WakeOne() || !stealable || options_.ranks == 1) return;
+  if (said_backlog_.load(std::memory_order_relaxed) && !askers_.any()) return;
   // Rank 0 hears of a backlog when it is long, or has been there for a tick of the service thread: one that comes and
   // goes with each short task would cost it a message a task.
   if (parts_.queue.movable() >= kLongBacklog)
-    SayBacklog();
+    TellOfBacklog();
   else
     parts_.progress.EnsureWatch();
 }

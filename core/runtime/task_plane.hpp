@@ -22,6 +22,7 @@
 #include "core/runtime/task_links.hpp"
 #include "core/runtime/task_places.hpp"
 #include "core/runtime/threads.hpp"
+#include "core/runtime/waiting_askers.hpp"
 #include "core/scheduling/ledger.hpp"
 #include "core/scheduling/ready_queue.hpp"
 #include "core/wire/hang_messages.hpp"
@@ -36,7 +37,7 @@ class ActorTasks {
  public:
   /// An actor's creation or call whose arguments are ready, at its owner; or failed (or was cancelled), then `error`
   /// says why. Maybe under the token.
-  virtual void OwnedActorTaskReady(const TaskPtr& task, object::ErrorPtr error) = 0;
+  virtual void OwnedActorTaskReady(TaskPtr task, object::ErrorPtr error) = 0;
   /// An actor's creation or call that came from another rank, or from this one; its arguments may still be on their
   /// way (then its phase is kWaiting, and ActorTaskRunnable follows).
   virtual void ActorTaskArrived(TaskPtr task) = 0;
@@ -109,7 +110,7 @@ class TaskPlane final : private task::ArgumentEvents {
   /// Serializes the arguments that are only live. User code. Returns the error if one can't be.
   object::ErrorPtr MakeArgumentBytes(TaskRecord& record);
   /// An owned task that is to run on this rank: brings its arguments here, then runs it.
-  void Deliver(const TaskPtr& task);
+  void Deliver(TaskPtr task);
   /// The same for an actor's, which takes its place in the actor's order at once.
   void DeliverToActor(TaskPtr task);
   /// Runs the thunk and returns its outcome. User code.
@@ -135,8 +136,8 @@ class TaskPlane final : private task::ArgumentEvents {
   void Housekeeping();
   /// Messages were handled: what they left for the end of the batch. Holder of the token.
   void Polled();
-  /// From the service thread, at each of its ticks.
-  void Tick();
+  /// From the service thread, at each of its ticks. Whether it must tick on.
+  bool Tick();
   /// Asks the ledger for what an actor or task wants; `then` gets the granted lease under the token.
   void AskForLease(const TaskPtr& task);
   std::optional<std::string> WhyInfeasible(const wire::Shape& shape, std::optional<Rank> rank) const;
@@ -162,6 +163,7 @@ class TaskPlane final : private task::ArgumentEvents {
   void On(Rank from, const wire::TaskCancel& message);
   void On(Rank from, const wire::WorkRequest& message);
   void On(Rank from, const wire::NoWork& message);
+  void On(Rank from, const wire::AnswerAskers& message);
   void On(Rank from, const wire::HandBack& message);
   void On(Rank from, const wire::WorkHint& message);
   void On(Rank from, const wire::PlaceGrant& message);
@@ -190,13 +192,16 @@ class TaskPlane final : private task::ArgumentEvents {
   void ArgumentsReady(TaskPtr task);
   object::ErrorPtr ArgumentError(const TaskRecord& record) const;
   void Enqueue(TaskPtr task);
-  void Arrived(const TaskPtr& task);
+  void Arrived(TaskPtr task);
   void RunLeased(TaskPtr task);
   void RunInLane(TaskPtr task);
   void CheckFits(const TaskRecord& record, task::RunResult& result);
   object::ErrorPtr FailureToStore(const TaskRecord& record) const;
   void RunHere(TaskPtr task, int executor);
-  void SendNow(TaskPtr task, Rank to);
+  void SendNow(TaskPtr task, Rank to, bool fresh = false);
+  void SendFresh(TaskPtr task);
+  bool LeavesAtOnce(const TaskRecord& record) const;
+  void CountUnstarted(TaskRecord& record);
   void SendWaiting(Rank to, std::uint32_t credits);
   void CreditCameBack(Rank from);
   bool NeedsCredit(const TaskRecord& record) const;
@@ -213,6 +218,9 @@ class TaskPlane final : private task::ArgumentEvents {
   bool CedeWhatIsOwed();
   bool ForgetLeaseRequest(const TaskPtr& task);
   void SayBacklog();
+  void TellOfBacklog();
+  bool Supply(Rank to, std::uint32_t want);
+  void CallToAskers();
   void TakeBacklogBack();
   void AskForWork();
   std::uint32_t WorkAhead(std::uint32_t cpus) const;
@@ -245,6 +253,7 @@ class TaskPlane final : private task::ArgumentEvents {
   static constexpr std::uint64_t kSubmitsPerPoll = 32;
   static constexpr std::size_t kLongBacklog = 64;
   static constexpr std::int64_t kAheadNs = 200'000;  // see WorkAhead
+  static constexpr int kDryLooks = 3;  // a millisecond each
   static constexpr std::uint32_t kCreditBatch = 16;  // credits given back in one step at most
   static constexpr std::size_t kPlainInTaskOk = 24;  // with the head a cell of a ring
 
@@ -254,7 +263,7 @@ class TaskPlane final : private task::ArgumentEvents {
   ForeignTasks foreign_;
   PlacelessTasks placeless_;
   EndedPlaces ended_places_;
-  std::mutex tell_mutex_;  // held while rank 0 is told of places
+  std::mutex tell_mutex_;                    // held while rank 0 is told of places
   std::atomic<std::int64_t> told_at_ns_{0};  // when that was last; relaxed: a hint
   InPlaceWaits in_place_waits_;
   TaskLinks links_;
@@ -276,6 +285,8 @@ class TaskPlane final : private task::ArgumentEvents {
   std::atomic<bool> says_next_{false};
   std::atomic<std::int64_t> owed_cpus_{0};  // to the ledger, 1/10,000; relaxed: a debt is paid at the next chance
   std::atomic<bool> said_backlog_{false};
+  WaitingAskers askers_;
+  int dry_looks_ = 0;  // with nothing for others, in a row; token's holder only
   std::atomic<bool> asked_for_work_{false};   // a Hungry or WorkRequest is under way
   std::atomic<int> supplier_{-1};             // who gave us work last
   std::atomic<std::int64_t> mean_run_ns_{0};  // of tasks that others gave us, or rank 0 placed here; relaxed estimate

@@ -141,8 +141,7 @@ std::optional<int> TaskPlane::ExecutorInPlace() {
 }
 
 bool TaskPlane::IsForThisRank(const TaskRecord& task) const {
-  return task.one_cpu && task.kind() == task::TaskKind::kTask &&
-         (!task.is_pinned() || task.pinned() == options_.self);
+  return task.one_cpu && task.kind() == task::TaskKind::kTask && (!task.is_pinned() || task.pinned() == options_.self);
 }
 
 bool TaskPlane::TryRunInPlace(ObjectState& object) {
@@ -197,10 +196,10 @@ void TaskPlane::Finish(const TaskPtr& task, RunContext& run, RunResult&& result)
   if (result.ok && (result.ops == nullptr || (result.live == nullptr && result.plain_size <= kPlainInTaskOk)) &&
       run.unconfirmed.empty()) {
     record.phase.store(Phase::kDone, std::memory_order_release);
-    foreign_.Remove(record, id);
     if (lease.id != 0) ReturnLease(lease);
     LetGoOfCall(record);
     SendOk(record, result);
+    foreign_.Remove(task, id);  // the answer need not wait for it
     return;
   }
   Delayed done;
@@ -231,7 +230,7 @@ void TaskPlane::Finish(const TaskPtr& task, RunContext& run, RunResult&& result)
     done.message.error = object::ToWire(*result.error);
   }
   record.phase.store(Phase::kDone, std::memory_order_release);
-  foreign_.Remove(record, id);
+  foreign_.Remove(task, id);
   if (lease.id != 0) ReturnLease(lease);
   // The arguments' holds go before the outcome does: refs that nobody kept are then dropped, and need no confirmation.
   LetGoOfCall(record);

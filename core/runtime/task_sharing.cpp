@@ -2,6 +2,7 @@
 // the rest is between them (docs/protocol.md, "Work between ranks").
 #include <algorithm>
 
+#include "core/base/clock.hpp"
 #include "core/runtime/task_plane.hpp"
 
 namespace manta::runtime {
@@ -11,15 +12,26 @@ void TaskPlane::SayBacklog() {
   if (!said_backlog_.exchange(true, std::memory_order_seq_cst)) parts_.router.Send(Rank(0), wire::Backlog{1});
 }
 
-void TaskPlane::Tick() {
-  if (options_.central)
+void TaskPlane::TellOfBacklog() {
+  if (askers_.any()) CallToAskers();
+  else SayBacklog();
+}
+
+bool TaskPlane::Tick() {
+  if (options_.central) {
     TickPlaces();
-  else if (options_.ranks > 1 && !said_backlog_.load(std::memory_order_relaxed) && parts_.queue.AnyMovable())
-    SayBacklog();
+    return false;
+  }
+  if (options_.ranks == 1) return false;
+  if (parts_.queue.AnyMovable()) TellOfBacklog();
+  else if (askers_.AnyIsLate(base::NowNanoseconds())) CallToAskers();
+  return askers_.any();
 }
 
 void TaskPlane::Housekeeping() {
-  if (!parts_.queue.AnyMovable()) TakeBacklogBack();
+  // A gap in a row of submissions is no news.
+  dry_looks_ = askers_.any() || parts_.queue.AnyMovable() ? 0 : dry_looks_ + 1;
+  if (dry_looks_ >= kDryLooks) TakeBacklogBack();
 }
 
 void TaskPlane::TakeBacklogBack() {
@@ -57,24 +69,46 @@ void TaskPlane::ExecutorIsIdle() {
   if (parts_.queue.empty()) AskForWork();
 }
 
-void TaskPlane::On(Rank from, const wire::WorkRequest& message) {
-  std::vector<TaskPtr> tasks = parts_.queue.TakeForOthers(message.want);
+/// Sends `to` some of what waits here and may move. Whether there was any.
+bool TaskPlane::Supply(Rank to, std::uint32_t want) {
+  std::vector<TaskPtr> tasks = parts_.queue.TakeForOthers(want);
   std::unordered_map<Rank, wire::HandBack> others;
   for (TaskPtr& task : tasks) {
     if (task->owned()) {
-      SendTo(std::move(task), from);
+      SendTo(std::move(task), to);
     } else {
       // Only its owner sends a task on: it must know where it is.
       const ObjectId id = task->result();
-      foreign_.Remove(*task, id);
+      foreign_.Remove(task, id);
       others[id.owner].results.push_back(id);
-      others[id.owner].for_rank = from;
+      others[id.owner].for_rank = to;
     }
   }
   for (auto& [owner, message_back] : others) parts_.router.Send(owner, message_back);
-  if (tasks.empty()) {
-    TakeBacklogBack();
-    parts_.router.Send(from, wire::NoWork{});
+  return !tasks.empty();
+}
+
+void TaskPlane::On(Rank from, const wire::WorkRequest& message) {
+  if (Supply(from, message.want)) return;
+  askers_.Keep({from, message.want, base::NowNanoseconds()});
+  parts_.progress.EnsureWatch();  // its ticks see to it that no asker waits too long
+}
+
+// ---- who asked when there was nothing ----
+void TaskPlane::CallToAskers() {
+  if (askers_.Call()) parts_.router.Send(options_.self, wire::AnswerAskers{});
+}
+
+void TaskPlane::On(Rank, const wire::AnswerAskers&) {
+  const std::int64_t now = base::NowNanoseconds();
+  for (const WaitingAskers::Asker& asker : askers_.Take()) {
+    if (Supply(asker.rank, asker.want)) continue;
+    if (now - asker.since_ns < WaitingAskers::kPatienceNs) {
+      askers_.Keep(asker);
+      continue;
+    }
+    TakeBacklogBack();  // first, so that rank 0 does not send it here again
+    parts_.router.Send(asker.rank, wire::NoWork{});
   }
 }
 
@@ -84,7 +118,8 @@ void TaskPlane::On(Rank from, const wire::NoWork&) {
   if (parts_.executors.AnyIdle() && parts_.queue.empty()) AskForWork();
 }
 
-void TaskPlane::On(Rank, const wire::HandBack& message) {
+void TaskPlane::On(Rank from, const wire::HandBack& message) {
+  if (message.for_rank == options_.self) supplier_.store(from.value, std::memory_order_relaxed);
   for (const ObjectId& id : message.results) {
     const Handle held = parts_.objects.FindOwned(id);
     TaskPtr task = held ? ProducerOf(*object::StateOf(held)) : TaskPtr();

@@ -80,13 +80,21 @@ TaskClassKey TaskClass::FromWire(const wire::TaskClassNotice& notice) {
   return key;
 }
 
-const TaskClass& InternTaskClass(const TaskClassKey& key) {
+const TaskClass& InternTaskClass(const TaskClassKey& key) { return InternShared(key, HashOf(key)); }
+
+const TaskClass& InternTaskClass(const detail::CallSpec& call, detail::ExceptionMatcher retry_matcher) {
   thread_local constinit const TaskClass* recent[64]{};
+  // Word by word, and no key is made first: the words were stored one by one a moment ago, and a load of two of them at
+  // once would wait until both are in the cache.
+  const std::uint64_t word = call.callable.words[0];
   // Cheaper than HashOf, and good enough to keep the few kinds of a loop apart.
-  const std::uint64_t mixed = reinterpret_cast<std::uintptr_t>(key.thunk) ^ key.callable.words[0] ^
-                              reinterpret_cast<std::uintptr_t>(key.retry_matcher) * 3;
+  const std::uint64_t mixed = reinterpret_cast<std::uintptr_t>(call.thunk) ^ word ^
+                              reinterpret_cast<std::uintptr_t>(retry_matcher) * 3;
   const TaskClass*& slot = recent[mixed * 0x9e3779b97f4a7c15 >> 58];
-  if (slot == nullptr || !(static_cast<const TaskClassKey&>(*slot) == key)) slot = &InternShared(key, HashOf(key));
+  if (slot == nullptr || slot->thunk != call.thunk || slot->function != call.function ||
+      slot->callable.words[0] != word || slot->callable.words[1] != call.callable.words[1] ||
+      slot->callable.is_code != call.callable.is_code || slot->retry_matcher != retry_matcher)
+    slot = &InternTaskClass({call.thunk, call.function, call.callable, retry_matcher});
   return *slot;
 }
 

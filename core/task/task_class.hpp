@@ -38,6 +38,8 @@ struct TaskClass : TaskClassKey {
 /// The class with these contents, made if there is none yet. It stays for the life of the process: there are no more of
 /// them than places in the program that make tasks. Any thread; a few ns when this thread used it lately.
 const TaskClass& InternTaskClass(const TaskClassKey& key);
+/// The class of a call.
+const TaskClass& InternTaskClass(const detail::CallSpec& call, detail::ExceptionMatcher retry_matcher);
 const TaskClass& TaskClassAt(std::uint32_t index);
 
 }  // namespace manta::task

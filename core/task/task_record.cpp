@@ -82,14 +82,14 @@ void TaskRecord::operator delete(TaskRecord* record, std::destroying_delete_t) {
 }
 
 TaskPtr TaskRecord::MakeOwned(const Layout& layout, object::Handle result) {
-  TaskPtr task(Allocate(layout, true));
+  TaskPtr task = TaskPtr::First(Allocate(layout, true));
   // The handle's hold becomes the record's.
   task->result_.object = static_cast<object::ObjectState*>(std::move(result).Release());
   return task;
 }
 
 TaskPtr TaskRecord::MakeForeign(const Layout& layout, const ObjectId& result) {
-  TaskPtr task(Allocate(layout, false));
+  TaskPtr task = TaskPtr::First(Allocate(layout, false));
   task->result_.id = {result.slot, result.generation};
   task->rank_ = result.owner.value;
   return task;

@@ -15,7 +15,7 @@ namespace manta::wire {
 
 enum class Kind : std::uint16_t {
   // tasks
-  kTaskPush = 1, kTaskDone, kTaskOk, kTaskClassNotice, kTaskStarted, kTaskCancel, kWorkRequest, kNoWork, kHandBack, kHungry, kBacklog, kWorkHint,
+  kTaskPush = 1, kTaskDone, kTaskOk, kTaskClassNotice, kTaskStarted, kTaskCancel, kWorkRequest, kNoWork, kAnswerAskers, kHandBack, kHungry, kBacklog, kWorkHint,
   // objects
   kObjectQuery = 32, kObjectReady, kBorrowVia, kBorrowConfirmed, kBorrowDrop, kTransitDone, kCopyNotice, kEvict, kFreeBlock,
   kFetchRequest, kFetchData,
@@ -287,6 +287,7 @@ MANTA_WIRE_ONE(TaskStarted, std::uint32_t, count);
 MANTA_WIRE_ONE(TaskCancel, ObjectId, result);
 MANTA_WIRE_ONE(WorkRequest, std::uint32_t, want);
 MANTA_WIRE_NONE(NoWork);
+MANTA_WIRE_NONE(AnswerAskers);
 struct HandBack {
   static constexpr Kind kKind = Kind::kHandBack;
   std::vector<ObjectId> results;

@@ -385,7 +385,10 @@ class Model {
         Owned& owned = s.tasks[message.copy.task];
         if (late || (owned.attempt != message.copy.attempt && variant_.late_messages_are_dropped)) break;
         if (message.rank == r || Heard(rank, message.rank)) {
-          if (message.rank == r) EndQuestion(rank);
+          if (message.rank == r) {
+            rank.supplier = static_cast<std::int8_t>(from);
+            EndQuestion(rank);
+          }
           owned.out = kNobody;
           rank.queue.push_back(message.copy);
           rank.handler = kWakeOrTell;

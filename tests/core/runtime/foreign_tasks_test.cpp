@@ -30,7 +30,7 @@ TEST(ForeignTasks, AreFoundByTheirIdsUntilTheyEnd) {
   EXPECT_FALSE(tasks.Find({Rank(1), 9'000, 1}));
 
   near->phase.store(Phase::kDone);
-  tasks.Remove(*near, near->result());
+  tasks.Remove(near, near->result());
   EXPECT_FALSE(tasks.Find(near->result()));
 }
 
@@ -40,7 +40,7 @@ TEST(ForeignTasks, KeepTheLaterAttemptWhenTheEarlierEnds) {
   tasks.Add(first);
   tasks.Add(again);
 
-  tasks.Remove(*first, first->result());
+  tasks.Remove(first, first->result());
 
   EXPECT_EQ(tasks.Find(again->result()), again);
 }
@@ -56,7 +56,7 @@ TEST(ForeignTasks, AreLetGoOfOnceWhateverMeets) {
       while ((record = to_end.exchange(nullptr, std::memory_order_acq_rel)) == nullptr) std::this_thread::yield();
       const TaskPtr task = TaskPtr::Adopt(record);
       task->phase.store(Phase::kDone, std::memory_order_seq_cst);
-      tasks.Remove(*task, task->result());
+      tasks.Remove(task, task->result());
     }
   });
   for (int round = 0; round < kRounds; ++round) {

@@ -107,7 +107,7 @@ struct PushArguments {
 template <class M>
 class Messages : public ::testing::Test {};
 using All = ::testing::Types<
-    PushMore, TaskDone, TaskCancel, WorkRequest, NoWork, HandBack, Hungry, Backlog, WorkHint, ObjectQuery, ObjectReady, BorrowVia,
+    PushMore, TaskDone, TaskCancel, WorkRequest, NoWork, AnswerAskers, HandBack, Hungry, Backlog, WorkHint, ObjectQuery, ObjectReady, BorrowVia,
     BorrowConfirmed, BorrowDrop, TransitDone, CopyNotice, Evict, FreeBlock, FetchRequest, FetchData, LeaseRequest, LeaseGrant,
     LeaseReturn, LeaseSuspend, LeaseResume, CedeSlots, SlotsCeded, SlotsReturned, ActorEnd, ActorKill, ActorDied, NameRegister,
     NameLookup, NameGrant, NameReply, NameDrop, StatsQuery, StatsReply, AvailableQuery, AvailableReply>;

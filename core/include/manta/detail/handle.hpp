@@ -15,6 +15,8 @@ struct CountedRecord {
 
 /// Called when the last hold goes; the record may be gone afterwards. Any thread.
 void ReleaseLast(CountedRecord* record) noexcept;
+/// Lets go of a hold that is most likely the only one; most records end with that, in one step.
+void ReleaseSole(CountedRecord* record) noexcept;
 
 class Handle {
  public:
@@ -39,8 +41,10 @@ class Handle {
   }
   explicit operator bool() const { return record_ != nullptr; }
   void Reset() noexcept {
-    // acq_rel: what other holders did with the record happens before its end.
-    if (record_ != nullptr && record_->holds.fetch_sub(1, std::memory_order_acq_rel) == 1) ReleaseLast(record_);
+    if (record_ == nullptr) return;
+    // Acquire, acq_rel: what other holders did with the record happens before its end.
+    if (record_->holds.load(std::memory_order_acquire) == 1) ReleaseSole(record_);
+    else if (record_->holds.fetch_sub(1, std::memory_order_acq_rel) == 1) ReleaseLast(record_);
     record_ = nullptr;
   }
 
