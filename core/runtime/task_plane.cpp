@@ -191,7 +191,7 @@ Handle TaskPlane::Submit(Draft draft) {
 /// Nothing has to happen before it is sent to its rank.
 bool TaskPlane::LeavesAtOnce(const TaskRecord& record) const {
   return record.kind() == TaskKind::kTask && record.argument_part() == nullptr && (record.one_cpu || record.zero_cpu) &&
-         record.is_pinned() && record.pinned() != options_.self;
+         record.is_pinned() && record.pinned() != options_.self && !HasPlace(record);
 }
 
 void TaskPlane::AskFor(const Handle& ref) {
