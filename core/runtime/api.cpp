@@ -52,10 +52,24 @@ void CheckNotOwnCall(RankRuntime& runtime, ObjectState& object) {
   }
 }
 
+/// Ends the wait of a thread that keeps its CPU meanwhile when it may run one of the tasks in place.
+class ToldInPlace {
+ public:
+  ToldInPlace(RankRuntime& runtime, std::span<ObjectState* const> objects, runtime::WaitPoint& point)
+      : wait_(runtime.tasks().WaitsInPlace(), objects, point) {
+    if (wait_.on() && runtime.tasks().MayRunInPlace(objects)) wait_.Tell();
+  }
+  bool is_told() const { return wait_.is_told(); }
+
+ private:
+  runtime::InPlaceWait wait_;
+};
+
 void WaitDone(RankRuntime& runtime, ObjectState& object, std::int64_t timeout_ns) {
   if (object.done()) return;
   CheckNotOwnCall(runtime, object);
-  if (runtime.tasks().TryRunInPlace(object)) return;
+  while (runtime.tasks().TryRunInPlace(object))  // once more where it is to be tried again
+    if (object.done()) return;
   if (!object.owned()) {
     runtime.objects().RequestValue(object);
     if (object.done()) return;
@@ -64,16 +78,25 @@ void WaitDone(RankRuntime& runtime, ObjectState& object, std::int64_t timeout_ns
   if (worker::FiberThread::Current() == nullptr && timeout_ns < 0 &&
       runtime.progress().SpinBriefly([&object] { return object.done(); }))
     return;
-  runtime::SingleWait wait(runtime.progress(), object);
-  ObjectState* const one[] = {&object};
-  runtime::WaitNote note(one, 1, timeout_ns);
-  runtime::Cancellable cancellable(wait.point());
-  const bool ended = wait.Wait(DeadlineOf(timeout_ns));
-  if (object.done()) return;
-  if (cancellable.IsCancelled()) throw CancelledError("the task was cancelled while it waited in Get");
-  if (!ended)
-    throw TimeoutError("Get: the object was not ready within " +
-                       std::to_string(static_cast<double>(timeout_ns) * 1e-9) + " s; it can be waited for again");
+  const std::int64_t deadline_ns = DeadlineOf(timeout_ns);
+  for (;;) {
+    {
+      runtime::SingleWait wait(runtime.progress(), object);
+      ObjectState* const one[] = {&object};
+      runtime::WaitNote note(one, 1, timeout_ns);
+      runtime::Cancellable cancellable(wait.point());
+      const ToldInPlace told(runtime, one, wait.point());
+      const bool ended = wait.Wait(deadline_ns);
+      if (object.done()) return;
+      if (cancellable.IsCancelled()) throw CancelledError("the task was cancelled while it waited in Get");
+      if (!ended)
+        throw TimeoutError("Get: the object was not ready within " +
+                           std::to_string(static_cast<double>(timeout_ns) * 1e-9) + " s; it can be waited for again");
+      if (!told.is_told()) return;
+    }
+    while (runtime.tasks().TryRunInPlace(object))
+      if (object.done()) return;
+  }
 }
 
 void ThrowIfFailed(ObjectState& object) {
@@ -264,14 +287,21 @@ void WaitForSome(RankRuntime& runtime, const HandleView& refs, std::size_t ready
       pending.push_back(&object);
   }
   // Waiting for all of them is as good as getting them one by one, and may run them in place.
-  if (count == refs.size() && timeout_ns < 0)
-    for (ObjectState* object : pending)
-      if (!object->done()) runtime.tasks().TryRunInPlace(*object);
-  if (done >= count) return;
-  runtime::MultiWait wait(runtime.progress(), pending, count - done);
-  runtime::Cancellable cancellable(wait.point());
-  wait.Wait(DeadlineOf(timeout_ns));
-  if (cancellable.IsCancelled()) throw CancelledError("the task was cancelled while it waited");
+  const bool in_place = count == refs.size() && timeout_ns < 0;
+  const std::int64_t deadline_ns = DeadlineOf(timeout_ns);
+  for (bool again = true; again;) {
+    if (in_place)
+      for (ObjectState* object : pending)
+        while (!object->done() && runtime.tasks().TryRunInPlace(*object)) {
+        }
+    if (done >= count) return;
+    runtime::MultiWait wait(runtime.progress(), pending, count - done);
+    runtime::Cancellable cancellable(wait.point());
+    const ToldInPlace told(runtime, in_place ? pending : std::span<ObjectState* const>(), wait.point());
+    wait.Wait(deadline_ns);
+    if (cancellable.IsCancelled()) throw CancelledError("the task was cancelled while it waited");
+    again = told.is_told();
+  }
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ HangState StateOf(Phase phase) {
     case Phase::kWaiting: return HangState::kArguments;
     case Phase::kQueued: return HangState::kQueued;
     case Phase::kOut: return HangState::kSent;
+    case Phase::kPlaceless: return HangState::kResources;
     default: return HangState::kRunning;
   }
 }
@@ -73,6 +74,7 @@ std::vector<wire::HangTask> TaskPlane::TellOf(const std::vector<ObjectId>& objec
         told.shape = extra->shape;
       }
       if (leases.contains(id)) told.state = HangState::kResources;
+      if (task->one_cpu) told.shape.cpus = Amount::Whole(1).units();
     }
     all.push_back(std::move(told));
   }

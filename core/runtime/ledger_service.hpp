@@ -1,12 +1,16 @@
 #pragma once
-// Rank 0's ledger and matchmaker behind their messages.
+// Rank 0's ledger, placer and matchmaker behind their messages.
 
+#include <map>
 #include <mutex>
+#include <string>
+#include <vector>
 
 #include "core/runtime/counters.hpp"
 #include "core/runtime/router.hpp"
 #include "core/scheduling/ledger.hpp"
 #include "core/scheduling/matchmaker.hpp"
+#include "core/scheduling/placer.hpp"
 
 namespace manta::runtime {
 
@@ -14,7 +18,7 @@ namespace manta::runtime {
 class LedgerService {
  public:
   LedgerService(std::vector<scheduling::NodeSpec> nodes, Router& router, Counters& counters)
-      : ledger_(std::move(nodes)), router_(router), counters_(counters) {}
+      : ledger_(nodes), placer_(nodes), router_(router), counters_(counters) {}
 
   void On(Rank from, const wire::LeaseRequest& message) {
     Counters::Add(counters_.tasks_scheduled_by_rank0);
@@ -31,6 +35,21 @@ class LedgerService {
   }
   void On(Rank from, const wire::SlotsCeded& message) {
     Change([&] { ledger_.Ceded(from, Amount::FromUnits(message.cpus)); });
+  }
+  void On(Rank from, const wire::PlaceRequest& message) {
+    std::uint64_t count = 0;
+    for (const wire::PlaceRun& run : message.runs) count += run.count;
+    Counters::Add(counters_.tasks_scheduled_by_rank0, count - message.again);
+    Place(from, [&] {
+      for (const wire::PlaceRun& run : message.runs) placer_.Request(from, run.bound, run.count);
+    });
+  }
+  void On(Rank, const wire::PlacesBack& message) {
+    Place(Rank(), [&] {
+      for (const auto& [owner, count] : message.of) placer_.Ended(message.at, owner, count);
+      if (message.offers != 0) placer_.Offer(message.at, message.cpus, message.window);
+      if (message.answers != 0) placer_.Recalled(message.at, message.answers == 2);
+    });
   }
   void On(Rank from, const wire::Hungry&) {
     Match([&] { matchmaker_.Hungry(from); });
@@ -49,7 +68,11 @@ class LedgerService {
   }
   std::vector<std::string> WhyWaiting() const {
     std::lock_guard lock(mutex_);
-    return ledger_.WhyWaiting();
+    std::vector<std::string> lines = ledger_.WhyWaiting();
+    if (const std::uint64_t count = placer_.waiting(); count != 0)
+      lines.push_back(std::to_string(count) + (count == 1 ? " one-CPU task waits" : " one-CPU tasks wait") +
+                      " until a rank has room for more");
+    return lines;
   }
 
  private:
@@ -67,6 +90,22 @@ class LedgerService {
     for (const auto& cede : actions.cedes) router_.Send(cede.rank, wire::CedeSlots{cede.cpus.units()});
     for (const auto& give : actions.gives) router_.Send(give.rank, wire::SlotsReturned{give.cpus.units()});
   }
+  /// `asker`: whose request this is.
+  template <class Act>
+  void Place(Rank asker, Act act) {
+    Counters::Add(counters_.scheduler_messages);
+    scheduling::Placer::Actions actions;
+    {
+      std::lock_guard lock(mutex_);
+      act();
+      actions = placer_.Decide();
+    }
+    std::map<Rank, wire::PlaceGrant> grants;
+    if (asker.valid()) grants[asker].heard = 1;
+    for (const auto& one : actions.placements) grants[one.owner].runs.push_back({one.bound, one.to, one.count});
+    for (const auto& [owner, grant] : grants) router_.Send(owner, grant);
+    for (const Rank rank : actions.recalls) router_.Send(rank, wire::PlacesRecall{});
+  }
   template <class Act>
   void Match(Act act) {
     Counters::Add(counters_.scheduler_messages);
@@ -80,6 +119,7 @@ class LedgerService {
   }
   mutable std::mutex mutex_;
   scheduling::Ledger ledger_;          // guarded by mutex_
+  scheduling::Placer placer_;          // guarded by mutex_
   scheduling::Matchmaker matchmaker_;  // guarded by mutex_
   Router& router_;
   Counters& counters_;

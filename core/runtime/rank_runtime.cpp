@@ -160,6 +160,10 @@ void RankRuntime::OnMessage(Rank source, std::span<const std::byte> bytes) {
     MANTA_TO(tasks_, LeaseGrant);
     MANTA_TO(tasks_, CedeSlots);
     MANTA_TO(tasks_, SlotsReturned);
+    MANTA_TO(tasks_, PlaceGrant);
+    MANTA_TO(tasks_, PlacesRecall);
+    MANTA_TO(ledger_, PlaceRequest);
+    MANTA_TO(ledger_, PlacesBack);
     MANTA_TO(ledger_, Hungry);
     MANTA_TO(ledger_, Backlog);
     MANTA_TO(ledger_, LeaseRequest);

@@ -79,6 +79,7 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
   void ExecutorIsIdle() override { tasks_->ExecutorIsIdle(); }
   void SlotWasReturned() override { tasks_->SlotWasReturned(); }
   void RunningTaskWaits() override { tasks_->RunningTaskWaits(); }
+  void RunningTaskGoesOn() override { tasks_->RunningTaskGoesOn(); }
   bool SlotsAreOwed() const override { return tasks_->SlotsAreOwed(); }
 
   void On(Rank from, const wire::StatsQuery& message);

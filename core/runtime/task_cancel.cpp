@@ -26,7 +26,13 @@ void TaskPlane::CancelOwned(const TaskPtr& task, const Handle& result) {
       object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(record) + "' was cancelled");
   Phase expected = Phase::kQueued;
   if (record.phase.compare_exchange_strong(expected, Phase::kDone, std::memory_order_acq_rel)) {
+    PlaceEnded(record);
     FailTask(task, error);
+    return;
+  }
+  if (expected == Phase::kPlaceless &&
+      record.phase.compare_exchange_strong(expected, Phase::kDone, std::memory_order_acq_rel)) {
+    FailTask(task, error);  // the place that it asked for goes to the next
     return;
   }
   if (expected == Phase::kWaiting && ForgetLeaseRequest(task)) {
@@ -61,7 +67,7 @@ std::uint64_t TaskPlane::DropQueued() {
   std::uint64_t dropped = 0;
   for (const auto& [task, result] : tasks) {
     const Phase phase = task->phase.load(std::memory_order_acquire);
-    if (phase == Phase::kWaiting || phase == Phase::kQueued) ++dropped;
+    if (phase == Phase::kWaiting || phase == Phase::kQueued || phase == Phase::kPlaceless) ++dropped;
   }
   for (const auto& [task, result] : tasks) CancelOwned(task, result);
   return dropped;
@@ -84,6 +90,7 @@ void TaskPlane::On(Rank from, const wire::TaskCancel& message) {
     return;
   }
   foreign_.Remove(task, message.result);
+  PlaceEnded(*task);
   if (task->lease_id() != 0) ReturnLease(task->extra()->lease);
   wire::TaskDone done;
   done.result = message.result;

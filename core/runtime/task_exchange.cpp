@@ -31,7 +31,8 @@ object::ErrorPtr TaskPlane::MakeArgumentBytes(TaskRecord& record) {
 }
 
 bool TaskPlane::NeedsCredit(const TaskRecord& record) const {
-  return record.kind() == TaskKind::kTask && record.one_cpu && record.is_pinned();
+  // Under scheduler=central the window of the rank that it is placed at bounds them.
+  return record.kind() == TaskKind::kTask && record.one_cpu && record.is_pinned() && !options_.central;
 }
 
 void TaskPlane::SendTo(TaskPtr task, Rank to) {
@@ -43,6 +44,7 @@ void TaskPlane::SendTo(TaskPtr task, Rank to) {
       return;
     }
     if (object::ErrorPtr error = MakeArgumentBytes(record)) {
+      if (HasPlace(record)) ReturnPlaces(to, 1);
       FailTask(task, std::move(error));
       return;
     }
@@ -315,7 +317,7 @@ void TaskPlane::OnTaskPush(Rank from, std::span<const std::byte> message) {
   }
   base::Record(base::EventKind::kTaskReceived, record.result());
   foreign_.Add(task);
-  if (record.one_cpu && !record.is_pinned() && record.kind() == TaskKind::kTask) {
+  if (record.one_cpu && !record.is_pinned() && record.kind() == TaskKind::kTask && !options_.central) {
     supplier_.store(from.value, std::memory_order_relaxed);
     asked_for_work_.store(false, std::memory_order_release);
   }

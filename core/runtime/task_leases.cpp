@@ -82,6 +82,7 @@ bool TaskPlane::CedeWhatIsOwed() {
     if (due > 0) {
       own_slots_.fetch_sub(due, std::memory_order_relaxed);
       parts_.router.Send(Rank(0), wire::SlotsCeded{due});
+      SlotsChanged();
       ceded_any = true;
     }
   }
@@ -95,6 +96,7 @@ void TaskPlane::SlotWasReturned() {
 void TaskPlane::On(Rank, const wire::SlotsReturned& message) {
   own_slots_.fetch_add(message.cpus, std::memory_order_relaxed);
   parts_.slots.GiveBack(Amount::FromUnits(message.cpus));
+  SlotsChanged();
   SlotWasReturned();
 }
 

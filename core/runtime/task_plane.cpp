@@ -1,5 +1,5 @@
 // Submitting and placing tasks, and their ends at the owner. Running: task_run.cpp; between ranks: task_exchange.cpp;
-// cancelling: task_cancel.cpp; idle ranks: task_sharing.cpp; leases: task_leases.cpp.
+// cancelling: task_cancel.cpp; idle ranks: task_sharing.cpp; leases: task_leases.cpp; places: task_places.cpp.
 #include "core/runtime/task_plane.hpp"
 
 #include <algorithm>
@@ -35,6 +35,8 @@ TaskPlane::TaskPlane(Options options, Parts parts)
       parts_(parts),
       back_pressure_(parts_.progress, options_.queue_bytes),
       foreign_(options_.ranks),
+      placeless_(options_.ranks),
+      ended_places_(options_.ranks),
       links_(options_.ranks, options_.credits),
       credits_back_(static_cast<std::size_t>(options_.ranks)),
       classes_of_(static_cast<std::size_t>(options_.ranks)) {
@@ -75,7 +77,7 @@ TaskPlane::Draft TaskPlane::MakeDraft(const detail::TaskOptions& options, detail
   const bool cpu_only =
       options.gpus == 0 && options.memory_bytes == 0 &&
       std::none_of(options.custom.begin(), options.custom.end(), [](const auto& one) { return one.second > 0; });
-  const bool one_cpu = cpu_only && cpus == Amount::Whole(1) && !options_.central;
+  const bool one_cpu = cpu_only && cpus == Amount::Whole(1);
   const bool zero_cpu = cpu_only && cpus.IsZero();
 
   RunContext* run = RunContext::Current();
@@ -189,7 +191,7 @@ Handle TaskPlane::Submit(Draft draft) {
 /// Nothing has to happen before it is sent to its rank.
 bool TaskPlane::LeavesAtOnce(const TaskRecord& record) const {
   return record.kind() == TaskKind::kTask && record.argument_part() == nullptr && (record.one_cpu || record.zero_cpu) &&
-         record.is_pinned() && record.pinned() != options_.self;
+         record.is_pinned() && record.pinned() != options_.self && !HasPlace(record);
 }
 
 void TaskPlane::AskFor(const Handle& ref) {
@@ -275,6 +277,8 @@ void TaskPlane::Place(TaskPtr task) {
   const Rank pinned = task->pinned();
   if (!task->zero_cpu && !task->one_cpu)
     AskForLease(task);
+  else if (HasPlace(*task))
+    AskForPlace(std::move(task), false);
   else if (pinned.valid() && pinned != options_.self)
     SendTo(std::move(task), pinned);
   else
@@ -283,6 +287,21 @@ void TaskPlane::Place(TaskPtr task) {
 
 void TaskPlane::Enqueue(TaskPtr task) {
   task->phase.store(Phase::kQueued, std::memory_order_release);
+  if (options_.central) {
+    // Here because rank 0 said so: in its order, and for no other rank.
+    const ObjectState* const object = task->result_object();
+    parts_.queue.Push(std::move(task));
+    const bool begins = parts_.executors.WakeOne();
+    node::FullFence();  // after the push, before the look at the slots: see SlotsChanged; and see InPlaceWaits
+    if (object != nullptr) in_place_waits_.Tell(object);
+    if (!HasOwnSlot())
+      SlotsChanged();
+    else if (!begins)
+      TaskLiesBehind();
+    else if (says_next_.load(std::memory_order_relaxed))
+      parts_.progress.EnsureWatch();  // a tick sees whether it did begin
+    return;
+  }
   const bool stealable = !task->is_pinned();
   const RunContext* run = task->owned() && task->parent != 0 ? RunContext::Current() : nullptr;
   if (run != nullptr && run->executor >= 0 && run->id() == task->parent)
@@ -327,6 +346,14 @@ void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire:
       --record.retries_left;
       ++record.attempt;
       Counters::Add(parts_.counters.tasks_retried);
+      if (HasPlace(record)) {
+        // A queue may still hold this one, if it was claimed past its place.
+        record.phase.store(Phase::kDone, std::memory_order_release);
+        TaskPtr again = Replace(task);
+        if (record.cancelled.load(std::memory_order_acquire)) again->cancelled.store(true, std::memory_order_release);
+        Place(std::move(again));
+        return;
+      }
       record.phase.store(Phase::kWaiting, std::memory_order_release);
       Place(task);
       return;

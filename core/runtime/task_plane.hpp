@@ -16,9 +16,11 @@
 
 #include "core/runtime/back_pressure.hpp"
 #include "core/runtime/foreign_tasks.hpp"
+#include "core/runtime/in_place_wait.hpp"
 #include "core/runtime/object_plane.hpp"
 #include "core/runtime/run_context.hpp"
 #include "core/runtime/task_links.hpp"
+#include "core/runtime/task_places.hpp"
 #include "core/runtime/threads.hpp"
 #include "core/runtime/waiting_askers.hpp"
 #include "core/scheduling/ledger.hpp"
@@ -56,7 +58,7 @@ class TaskPlane final : private task::ArgumentEvents {
     Rank self;
     int ranks = 1;
     std::vector<scheduling::NodeSpec> nodes;
-    bool central = false;  // rank 0 places every task
+    bool central = false;  // rank 0 places every task, also those of one CPU
     std::uint32_t credits = 4096;
     std::uint64_t queue_bytes = 0;  // 0: no bound
   };
@@ -91,6 +93,11 @@ class TaskPlane final : private task::ArgumentEvents {
   void Cancel(const Handle& result);
   /// Runs the unstarted task of `object` in place, if it is this rank's and may run here. Returns whether it did.
   bool TryRunInPlace(ObjectState& object);
+  /// For a thread that is about to wait: null, or those that hear when a task of theirs may begin, since it may be that
+  /// nobody else can run it. Then it must look itself first, by MayRunInPlace.
+  InPlaceWaits* WaitsInPlace();
+  /// Whether TryRunInPlace would run one of them, as far as they go.
+  bool MayRunInPlace(std::span<ObjectState* const> objects);
   /// The record that makes an object of this rank, if it is not done.
   TaskPtr ProducerOf(ObjectState& object);
 
@@ -121,6 +128,8 @@ class TaskPlane final : private task::ArgumentEvents {
   void SlotWasReturned();
   /// The running task of the calling flow is about to wait: its owner may send others in its place.
   void RunningTaskWaits();
+  /// It goes on after that.
+  void RunningTaskGoesOn();
   bool SlotsAreOwed() const { return owed_cpus_.load(std::memory_order_relaxed) > 0; }
   void BorrowWasConfirmed();
   void ReturnLease(const wire::Lease& lease);
@@ -157,6 +166,8 @@ class TaskPlane final : private task::ArgumentEvents {
   void On(Rank from, const wire::AnswerAskers& message);
   void On(Rank from, const wire::HandBack& message);
   void On(Rank from, const wire::WorkHint& message);
+  void On(Rank from, const wire::PlaceGrant& message);
+  void On(Rank from, const wire::PlacesRecall& message);
   void On(Rank from, const wire::LeaseGrant& message);
   void On(Rank from, const wire::CedeSlots& message);
   void On(Rank from, const wire::SlotsReturned& message);
@@ -212,15 +223,36 @@ class TaskPlane final : private task::ArgumentEvents {
   void CallToAskers();
   void TakeBacklogBack();
   void AskForWork();
+  std::uint32_t WorkAhead(std::uint32_t cpus) const;
   std::uint32_t Want() const;
+  // Under scheduler=central, in task_places.cpp:
+  /// Whether rank 0 places it, without a lease.
+  bool HasPlace(const TaskRecord& record) const;
+  bool HasOwnSlot() const { return slot_units() >= Amount::Whole(1).units(); }
+  void AskForPlace(TaskPtr task, bool again);
+  /// One that was placed here has ended, or waits, or goes; one that has given its place back, or has none, is nothing.
+  void PlaceEnded(const TaskRecord& record);
+  /// Those of tasks of ours that do not come there.
+  void ReturnPlaces(Rank at, std::uint32_t count);
+  /// Tells rank 0 what has ended and how much may come. `answers`: PlacesBack::answers.
+  void TellPlaces(std::uint8_t answers);
+  bool GivePlacesBack(std::size_t count);
+  void SlotsChanged();
+  void TaskLiesBehind();
+  void TickPlaces();
+  /// Claims an unstarted task of ours to run it in place.
+  static bool ClaimPast(TaskRecord& task);
+  bool IsForThisRank(const TaskRecord& task) const;
+  /// The executor that the calling thread may run a task on in place, -1 where it is none; nothing where it may not.
+  static std::optional<int> ExecutorInPlace();
 
   const Options options_;
   Parts parts_;
   ActorTasks* actors_ = nullptr;
   std::function<void(const wire::Lease&)> before_leased_run_;
-  static constexpr std::size_t kStackForInPlace = worker::StackPool::kTaskStackBytes;
   static constexpr std::uint64_t kSubmitsPerPoll = 32;
   static constexpr std::size_t kLongBacklog = 64;
+  static constexpr std::int64_t kAheadNs = 200'000;  // see WorkAhead
   static constexpr int kDryLooks = 3;  // a millisecond each
   static constexpr std::uint32_t kCreditBatch = 16;  // credits given back in one step at most
   static constexpr std::size_t kPlainInTaskOk = 24;  // with the head a cell of a ring
@@ -229,6 +261,11 @@ class TaskPlane final : private task::ArgumentEvents {
   base::SpreadCounter finished_;
   BackPressure back_pressure_;
   ForeignTasks foreign_;
+  PlacelessTasks placeless_;
+  EndedPlaces ended_places_;
+  std::mutex tell_mutex_;                    // held while rank 0 is told of places
+  std::atomic<std::int64_t> told_at_ns_{0};  // when that was last; relaxed: a hint
+  InPlaceWaits in_place_waits_;
   TaskLinks links_;
   std::vector<std::uint32_t> credits_back_;  // by rank, of this batch of messages; token's holder only
   std::vector<Rank> credits_back_from_;      // those that are in it; token's holder only
@@ -243,14 +280,16 @@ class TaskPlane final : private task::ArgumentEvents {
   std::vector<Delayed> delayed_;  // outcomes that wait for confirmations; guarded by delayed_mutex_
   std::atomic<bool> any_delayed_{false};
 
-  std::atomic<std::int64_t> own_slots_{0};  // relaxed: for reports
+  std::atomic<std::int64_t> own_slots_{0};  // relaxed, see SlotsChanged
+  // Was recalled with nothing to give; seq_cst, see On(PlacesRecall). Who takes it down tells rank 0.
+  std::atomic<bool> says_next_{false};
   std::atomic<std::int64_t> owed_cpus_{0};  // to the ledger, 1/10,000; relaxed: a debt is paid at the next chance
   std::atomic<bool> said_backlog_{false};
   WaitingAskers askers_;
   int dry_looks_ = 0;  // with nothing for others, in a row; token's holder only
   std::atomic<bool> asked_for_work_{false};   // a Hungry or WorkRequest is under way
   std::atomic<int> supplier_{-1};             // who gave us work last
-  std::atomic<std::int64_t> mean_run_ns_{0};  // of tasks that others gave us; relaxed estimate
+  std::atomic<std::int64_t> mean_run_ns_{0};  // of tasks that others gave us, or rank 0 placed here; relaxed estimate
 };
 
 }  // namespace manta::runtime

@@ -1,5 +1,6 @@
 // Running tasks on this rank.
 #include <exception>
+#include <optional>
 
 #include "core/base/event_ring.hpp"
 #include "core/base/log.hpp"
@@ -45,6 +46,7 @@ void TaskPlane::RunHere(TaskPtr task, int executor) {
   RunContext run;
   run.executor = executor;
   if (task->cancelled.load(std::memory_order_acquire)) {
+    PlaceEnded(*task);
     RunResult cancelled;
     cancelled.error = object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(*task) + "' was cancelled");
     Finish(std::move(task), run, std::move(cancelled));
@@ -52,13 +54,22 @@ void TaskPlane::RunHere(TaskPtr task, int executor) {
   }
   if (task->owned() && task->TakeCountsUnstarted())
     back_pressure_.SubtractUnstarted(task->memory_bytes());
-  const std::int64_t begin = task->owned() || task->is_pinned() ? 0 : base::NowNanoseconds();
+  const bool timed = HasPlace(*task) || (!task->owned() && !task->is_pinned());
+  const std::int64_t begin = timed ? base::NowNanoseconds() : 0;
+  bool tells = false;
   RunResult result = Execute(*task, run, nullptr, parts_.objects);
   if (begin != 0) {
     // A running mean over about 16 runs: it decides how many of others' tasks are fetched ahead.
     const std::int64_t mean = mean_run_ns_.load(std::memory_order_relaxed);
     const std::int64_t last = base::NowNanoseconds() - begin;
     mean_run_ns_.store(mean == 0 ? last : mean + (last - mean) / 16, std::memory_order_relaxed);
+    // The window was for shorter ones than these.
+    tells = begin + last - told_at_ns_.load(std::memory_order_relaxed) >= kAheadNs;
+  }
+  if (options_.central) {
+    PlaceEnded(*task);
+    // Before the result, so that rank 0 knows when its receiver asks for the next place.
+    if (ended_places_.any() && (tells || parts_.queue.empty())) TellPlaces(0);
   }
   if (executor >= 0 && run.outer == nullptr) parts_.executors.TaskEnds();
   Finish(std::move(task), run, std::move(result));
@@ -67,6 +78,8 @@ void TaskPlane::RunHere(TaskPtr task, int executor) {
 void TaskPlane::RunOnExecutor(TaskPtr task, int executor) {
   // A push ends the question of the whole rank: another executor that is idle asks again.
   if (options_.ranks > 1 && parts_.executors.AnyIdle() && parts_.queue.empty()) AskForWork();
+  // Two that came at once may both have been taken for one that begins.
+  if (options_.central && parts_.queue.AnyMovable()) TaskLiesBehind();
   RunHere(std::move(task), executor);
   if (options_.ranks > 1 && supplier_.load(std::memory_order_relaxed) >= 0 && parts_.queue.size() < Want() / 2)
     AskForWork();
@@ -115,21 +128,29 @@ void TaskPlane::RunLeased(TaskPtr task) {
   });
 }
 
-bool TaskPlane::TryRunInPlace(ObjectState& object) {
-  const worker::FiberThread* fibers = worker::FiberThread::Current();
-  int executor = -1;
-  if (fibers != nullptr) {
-    RunContext* run = RunContext::Current();
-    if (run == nullptr || run->executor < 0 || fibers->StackLeft() < kStackForInPlace) return false;
-    executor = run->executor;
-  } else if (!worker::openmp::IsHelper() || worker::openmp::StackLeftOfHelper() < kStackForInPlace) {
-    // A helper of a task's region shares the task's CPU, which is not free for others before the region ends.
-    return false;
+std::optional<int> TaskPlane::ExecutorInPlace() {
+  constexpr std::size_t kStack = worker::StackPool::kTaskStackBytes;
+  if (const worker::FiberThread* fibers = worker::FiberThread::Current(); fibers != nullptr) {
+    const RunContext* run = RunContext::Current();
+    if (run == nullptr || run->executor < 0 || fibers->StackLeft() < kStack) return std::nullopt;
+    return run->executor;
   }
+  // A helper of a task's region shares the task's CPU, which is not free for others before the region ends.
+  if (!worker::openmp::IsHelper() || worker::openmp::StackLeftOfHelper() < kStack) return std::nullopt;
+  return -1;
+}
+
+bool TaskPlane::IsForThisRank(const TaskRecord& task) const {
+  return task.one_cpu && task.kind() == task::TaskKind::kTask && (!task.is_pinned() || task.pinned() == options_.self);
+}
+
+bool TaskPlane::TryRunInPlace(ObjectState& object) {
+  const std::optional<int> executor = ExecutorInPlace();
+  if (!executor) return false;
   TaskPtr task = ProducerOf(object);
-  if (!task || !task->one_cpu || task->kind() != task::TaskKind::kTask) return false;
-  if ((task->is_pinned() && task->pinned() != options_.self) || !task->Claim()) return false;
-  RunHere(std::move(task), executor);
+  if (!task || !IsForThisRank(*task)) return false;
+  if (options_.central ? !ClaimPast(*task) : !task->Claim()) return false;
+  RunHere(std::move(task), *executor);
   return true;
 }
 
@@ -252,13 +273,22 @@ void TaskPlane::SendOk(const TaskRecord& record, const RunResult& result) {
 }
 
 void TaskPlane::RunningTaskWaits() {
+  bool had_place = false;
   for (RunContext* run = RunContext::Current(); run != nullptr; run = run->outer) {
     TaskRecord& task = *run->task;
+    // Not where the thread itself waits, in an OpenMP region: then no other task can run on this CPU.
+    if (HasPlace(task) && !task.credit_returned && worker::FiberThread::CurrentToPark() != nullptr) {
+      PlaceEnded(task);
+      task.credit_returned = had_place = true;
+    }
+    if (options_.central) continue;
     if (task.owned() || !task.is_pinned() || !task.one_cpu || task.kind() != task::TaskKind::kTask) continue;
     if (task.credit_returned) continue;
     task.credit_returned = true;
     parts_.router.Send(task.owner(), wire::TaskStarted{1});
   }
+  // At once: what it waits for may need this place.
+  if (had_place && ended_places_.any()) TellPlaces(0);
 }
 
 void TaskPlane::SendDone(Delayed&& done) {

@@ -18,6 +18,10 @@ void TaskPlane::TellOfBacklog() {
 }
 
 bool TaskPlane::Tick() {
+  if (options_.central) {
+    TickPlaces();
+    return false;
+  }
   if (options_.ranks == 1) return false;
   if (parts_.queue.AnyMovable()) TellOfBacklog();
   else if (askers_.AnyIsLate(base::NowNanoseconds())) CallToAskers();
@@ -39,18 +43,18 @@ void TaskPlane::TakeBacklogBack() {
 }
 
 // ---- who has too little ----
-std::uint32_t TaskPlane::Want() const {
+std::uint32_t TaskPlane::WorkAhead(std::uint32_t cpus) const {
   // Enough for 200 µs: the time in which an answer surely comes, and little to lose where one of them turns out to be
   // long.
-  const auto executors = static_cast<std::uint32_t>(parts_.executors.size());
   const std::int64_t mean = mean_run_ns_.load(std::memory_order_relaxed);
-  if (mean <= 0) return executors;
-  const std::int64_t ahead = 200'000 * static_cast<std::int64_t>(executors) / std::max<std::int64_t>(mean, 1);
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(ahead, executors, 256));
+  if (mean <= 0) return cpus;
+  const std::int64_t ahead = kAheadNs * std::int64_t{cpus} / mean;
+  return std::max(cpus, static_cast<std::uint32_t>(std::min<std::int64_t>(ahead, 256)));
 }
+std::uint32_t TaskPlane::Want() const { return WorkAhead(static_cast<std::uint32_t>(parts_.executors.size())); }
 
 void TaskPlane::AskForWork() {
-  if (options_.ranks == 1 || asked_for_work_.load(std::memory_order_seq_cst) ||
+  if (options_.ranks == 1 || options_.central || asked_for_work_.load(std::memory_order_seq_cst) ||
       asked_for_work_.exchange(true, std::memory_order_acq_rel))
     return;
   const int supplier = supplier_.load(std::memory_order_relaxed);
@@ -61,6 +65,7 @@ void TaskPlane::AskForWork() {
 }
 
 void TaskPlane::ExecutorIsIdle() {
+  if (options_.central && ended_places_.any()) TellPlaces(0);
   if (parts_.queue.empty()) AskForWork();
 }
 
@@ -119,6 +124,10 @@ void TaskPlane::On(Rank from, const wire::HandBack& message) {
     const Handle held = parts_.objects.FindOwned(id);
     TaskPtr task = held ? ProducerOf(*object::StateOf(held)) : TaskPtr();
     if (!task) continue;
+    if (HasPlace(*task)) {
+      AskForPlace(std::move(task), true);
+      continue;
+    }
     if (message.for_rank == options_.self) {
       asked_for_work_.store(false, std::memory_order_release);
       Enqueue(std::move(task));

@@ -94,6 +94,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
       pool_.slots_.GiveBack(Amount::Whole(-1));
       has_slot_ = true;
     }
+    pool_.work_.RunningTaskGoesOn();
   }
 
  protected:

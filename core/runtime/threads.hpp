@@ -33,6 +33,8 @@ class ThreadWork {
   virtual void SlotWasReturned() = 0;
   /// The calling flow is about to wait, maybe inside a task.
   virtual void RunningTaskWaits() = 0;
+  /// It goes on.
+  virtual void RunningTaskGoesOn() = 0;
   /// Whether the ledger waits for CPUs of this rank: an executor then gives its own back between tasks. Cheap.
   virtual bool SlotsAreOwed() const = 0;
 

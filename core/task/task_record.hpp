@@ -28,9 +28,10 @@ using wire::TaskKind;
 
 /// Where a task stands. At the owner: kWaiting -> kQueued -> kRunning (here) or kOut (elsewhere) -> kDone; back to
 /// kQueued by a retry or when the other rank hands it back. At another rank: kWaiting (for its arguments) -> kQueued ->
-/// kRunning -> kDone. kQueued -> kRunning and kQueued -> kDone (cancelled) are compare-and-swaps: queues may hold
-/// records that have moved on.
-enum class Phase : std::uint8_t { kWaiting, kQueued, kRunning, kOut, kDone };
+/// kRunning -> kDone. Under scheduler=central a one-CPU task is kPlaceless at its owner until rank 0 has placed it,
+/// then kRunning while it is brought there. Out of kQueued and kPlaceless, to kRunning or kDone (cancelled), by
+/// compare-and-swap: queues may hold records that have moved on.
+enum class Phase : std::uint8_t { kWaiting, kQueued, kRunning, kOut, kDone, kPlaceless };
 
 class TaskRecord;
 using TaskPtr = base::Ref<TaskRecord>;
@@ -192,8 +193,7 @@ class TaskRecord final : public base::Counted {
   void ResetResult();
 
   /// kQueued -> kRunning; false when it was cancelled, claimed or moved.
-  bool Claim() {
-    Phase expected = Phase::kQueued;
+  bool Claim(Phase expected = Phase::kQueued) {
     return phase.compare_exchange_strong(expected, Phase::kRunning, std::memory_order_acq_rel);
   }
 
@@ -241,7 +241,9 @@ class TaskRecord final : public base::Counted {
   std::uint16_t bytes_ : 13;
 
  public:
-  bool credit_returned : 1;  // another rank's: its owner was told that it has started; the runner only
+  // It has waited, so that its owner (another rank's task) may send others in its place; under scheduler=central, it
+  // waits, and rank 0 may. The runner only.
+  bool credit_returned : 1;
   // Of ours: what BackPressure counts it as; its submitter, then whoever claims or ends it.
   bool counts_unended : 1;
   bool counts_unstarted : 1;

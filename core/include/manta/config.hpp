@@ -64,8 +64,8 @@ struct Config {
 
   // Scheduling and the end of things.
 
-  /// "auto" (ranks place small tasks themselves; the default) or "central" (rank 0 places every task in order of
-  /// submission: slower, and the same each time).
+  /// "auto" (ranks place small tasks themselves; the default) or "central" (rank 0 places every task, in the order in
+  /// which they come: slower; tasks that come one by one are placed the same each time).
   std::optional<std::string> scheduler = {};
   /// How many unstarted one-CPU tasks a rank may have at another rank that they are bound to (SetRank); the rest wait
   /// at home. Default 4096.

@@ -105,7 +105,7 @@ struct StatsSnapshot {
   std::uint64_t bytes_sent = 0;
   std::uint64_t wakeups = 0;  // system calls that woke another rank or thread
   std::uint64_t fibers_parked = 0;
-  std::uint64_t scheduler_messages = 0;  // that rank 0 received as the scheduler: leases, hungry ranks, backlogs
+  std::uint64_t scheduler_messages = 0;  // that rank 0 received as the scheduler: leases, places, backlogs, ...
   std::vector<std::uint64_t> tasks_executed_by_rank;
 };
 StatsSnapshot Stats();
