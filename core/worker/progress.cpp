@@ -62,7 +62,10 @@ Progress::Progress(Options options, std::vector<Transport*> transports, MessageH
       transports_(std::move(transports)),
       handler_(handler),
       spinner_(block_.spinning) {
-  node::ArmHeavily(block_, options_.blocks.size());
+  // Ranks that share cores sleep with every wait; a heavy fence then takes as long as the wake-up, and interrupts those
+  // that compute.
+  const std::size_t ranks = options_.blocks.size();
+  if (ranks <= static_cast<std::size_t>(options_.node_cores)) node::ArmHeavily(block_, ranks);
 }
 
 Progress::~Progress() { Stop(); }
