@@ -11,6 +11,7 @@
 #include "core/scheduling/ledger.hpp"
 #include "core/scheduling/matchmaker.hpp"
 #include "core/scheduling/placer.hpp"
+#include "core/wire/place_messages.hpp"
 
 namespace manta::runtime {
 

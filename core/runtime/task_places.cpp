@@ -61,10 +61,9 @@ void TaskPlane::TellPlaces(std::uint8_t answers) {
   message.at = options_.self;
   message.of = ended_places_.Take();
   message.offers = 1;
-  message.cpus = static_cast<std::uint32_t>(std::max<std::int64_t>(0, own_slots_.load(std::memory_order_relaxed)) /
-                                            Amount::kUnitsPerOne);
-  message.cpus =
-      std::min(message.cpus, static_cast<std::uint32_t>(parts_.executors.size()));  // each runs one at a time
+  const std::int64_t cpus = std::max<std::int64_t>(0, own_slots_.load(std::memory_order_relaxed)) / Amount::kUnitsPerOne;
+  // Each executor runs one at a time.
+  message.cpus = static_cast<std::uint32_t>(std::min(cpus, static_cast<std::int64_t>(parts_.executors.size())));
   message.window = WorkAhead(message.cpus);
   // There was nothing to give, but by now there is.
   message.answers = answers == 1 && !says_next_.load(std::memory_order_seq_cst) ? 2 : answers;

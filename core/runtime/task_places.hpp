@@ -12,6 +12,7 @@
 
 #include "core/node/spin_lock.hpp"
 #include "core/task/task_record.hpp"
+#include "core/wire/place_messages.hpp"
 
 namespace manta::runtime {
 

@@ -1,5 +1,6 @@
-// Submitting and placing tasks. Running: task_run.cpp; between ranks: task_exchange.cpp; their ends at the owner:
-// task_end.cpp; cancelling: task_cancel.cpp; idle ranks: task_sharing.cpp; leases: task_leases.cpp; places: task_places.cpp.
+// Submitting and placing tasks. Running: task_run.cpp; to other ranks: task_send.cpp; from them: task_exchange.cpp; their
+// ends at the owner: task_end.cpp; cancelling: task_cancel.cpp; idle ranks: task_sharing.cpp; leases: task_leases.cpp;
+// places: task_places.cpp.
 #include "core/runtime/task_plane.hpp"
 
 #include <algorithm>

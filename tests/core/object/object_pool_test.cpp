@@ -217,6 +217,26 @@ TEST_F(Pool, FreesPlainObjectsOnTheShortWay) {
   EXPECT_EQ(pool.in_use(), 5u);
 }
 
+TEST_F(Pool, FreesPlainObjectsWithTheirSoleHold) {
+  Handle sole = pool.MakeReady(kSelf, kSession, 1, Format::kPlain, "abc", 3);
+  const Handle held = pool.MakeReady(kSelf, kSession, 1, Format::kPlain, "abc", 3);
+  const Handle second = held;
+  const Handle pending = pool.MakeOwned(kSelf, kSession);
+  const auto in_use = pool.in_use();
+
+  EXPECT_FALSE(pool.TryFreePlainSole(*StateOf(held), kSession)) << "there is another";
+  EXPECT_EQ(StateOf(held)->holds.load(), 2);
+  EXPECT_FALSE(pool.TryFreePlainSole(*StateOf(pending), kSession));
+  EXPECT_FALSE(pool.TryFreePlainSole(*StateOf(sole), kSession + 1)) << "it is of another session";
+  EXPECT_EQ(StateOf(sole)->holds.load(), 1);
+
+  ObjectState& object = *StateOf(sole);
+  EXPECT_TRUE(pool.TryFreePlainSole(object, kSession));
+  static_cast<void>(std::move(sole).Release());  // the hold went with it
+  EXPECT_EQ(object.holds.load(), 0);
+  EXPECT_EQ(pool.in_use(), in_use - 1);
+}
+
 TEST_F(Pool, GivesNoIdTwiceWhenASlotIsUsedUp) {
   Handle handle = pool.MakeOwned(kSelf, kSession);
   const std::uint32_t slot = StateOf(handle)->id.slot;

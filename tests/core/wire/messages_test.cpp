@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/wire/hang_messages.hpp"
+#include "core/wire/place_messages.hpp"
 
 namespace manta::wire {
 namespace {
