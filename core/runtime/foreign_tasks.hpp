@@ -2,12 +2,9 @@
 // Other ranks' tasks that are at this rank, to be found by their ids when they are cancelled.
 
 #include <atomic>
-#include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <vector>
 
-#include "core/base/check.hpp"
+#include "core/runtime/slot_chunks.hpp"
 #include "core/task/task_record.hpp"
 
 namespace manta::runtime {
@@ -23,8 +20,7 @@ class ForeignTasks {
  public:
   explicit ForeignTasks(int ranks) : owners_(static_cast<std::size_t>(ranks)) {}
   ~ForeignTasks() {
-    for (auto& owner : owners_)
-      if (Word** chunks = owner.load(std::memory_order_relaxed)) FreeChunks(chunks);
+    for (auto& owner : owners_) owner.ForEach([](Word& word) { Drop(word.load(std::memory_order_relaxed)); });
   }
   ForeignTasks(const ForeignTasks&) = delete;
   ForeignTasks& operator=(const ForeignTasks&) = delete;
@@ -33,7 +29,7 @@ class ForeignTasks {
   /// listens to any more.
   void Add(const task::TaskPtr& task) {
     // A word without a record is changed by the token's holder only. Release: who removes the task has it from us.
-    Word& word = *WordOf(task->result(), true);
+    Word& word = OwnerOf(task->result()).Make(task->result().slot);
     task::TaskRecord* const record = task.CopyUnshared().Release();
     if (word.load(std::memory_order_acquire) == nullptr)
       word.store(record, std::memory_order_release);
@@ -42,14 +38,14 @@ class ForeignTasks {
   }
   /// Any thread; the record's phase says kDone by now (or it is given back to its owner, by the token's holder).
   void Remove(const task::TaskPtr& task, const ObjectId& id) {
-    Word* word = WordOf(id, false);
+    Word* const word = OwnerOf(id).Find(id.slot);
     if (word == nullptr) return;
     task::TaskRecord* expected = task.get();
     if (word->compare_exchange_strong(expected, nullptr, std::memory_order_seq_cst)) task.DropOther();
   }
   /// Holder of the token. Empty if there is none, or its end is near.
   task::TaskPtr Find(const ObjectId& id) {
-    Word* word = WordOf(id, false);
+    Word* const word = OwnerOf(id).Find(id.slot);
     task::TaskRecord* found = word == nullptr ? nullptr : word->exchange(nullptr, std::memory_order_seq_cst);
     if (found == nullptr) return {};
     task::TaskPtr task(found);
@@ -61,41 +57,10 @@ class ForeignTasks {
 
  private:
   using Word = std::atomic<task::TaskRecord*>;
-  static constexpr std::uint32_t kChunkBits = 12;
-  static constexpr std::uint32_t kChunks = 1u << 18;  // as many slots as an ObjectPool has
-
   static void Drop(task::TaskRecord* held) { task::TaskPtr::Adopt(held); }
+  SlotChunks<Word>& OwnerOf(const ObjectId& id) { return owners_[static_cast<std::size_t>(id.owner.value)]; }
 
-  /// Chunks are made by the token's holder, and found by others only through a task that was added.
-  Word* WordOf(const ObjectId& id, bool make) {
-    auto& owner = owners_[static_cast<std::size_t>(id.owner.value)];
-    Word** chunks = owner.load(std::memory_order_acquire);
-    const std::uint32_t index = id.slot >> kChunkBits;
-    if (chunks == nullptr) {
-      if (!make) return nullptr;
-      chunks = static_cast<Word**>(std::calloc(kChunks, sizeof(Word*)));  // pages that are not used cost nothing
-      MANTA_ASSERT(chunks != nullptr);
-      owner.store(chunks, std::memory_order_release);
-    }
-    MANTA_ASSERT(index < kChunks);
-    std::atomic_ref<Word*> chunk(chunks[index]);
-    Word* words = chunk.load(std::memory_order_acquire);
-    if (words == nullptr) {
-      if (!make) return nullptr;
-      words = new Word[1u << kChunkBits]();
-      chunk.store(words, std::memory_order_release);
-    }
-    return words + (id.slot & ((1u << kChunkBits) - 1));
-  }
-  static void FreeChunks(Word** chunks) {
-    for (std::uint32_t i = 0; i < kChunks; ++i) {
-      if (chunks[i] == nullptr) continue;
-      for (std::uint32_t k = 0; k < 1u << kChunkBits; ++k) Drop(chunks[i][k].load(std::memory_order_relaxed));
-      delete[] chunks[i];
-    }
-    std::free(chunks);
-  }
-  std::vector<std::atomic<Word**>> owners_;
+  std::vector<SlotChunks<Word>> owners_;
 };
 
 }  // namespace manta::runtime
