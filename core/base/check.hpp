@@ -14,12 +14,14 @@ namespace manta::base {
 #define MANTA_ASSERT(condition) \
   ((condition) ? static_cast<void>(0) : ::manta::base::AssertFailed(#condition, __FILE__, __LINE__))
 
-/// The caller's misuse: throws UsageError with the streamed text (what was wanted, found, and what to do).
-#define MANTA_EXPECT(condition, stream)                     \
-  do {                                                      \
-    if (!(condition)) {                                     \
-      std::ostringstream manta_expect_stream;               \
-      manta_expect_stream << stream;                        \
-      throw ::manta::UsageError(manta_expect_stream.str()); \
-    }                                                       \
+/// The caller's misuse: throws UsageError with the streamed text (what was wanted, found, and what to do). In a function
+/// of its own, so that who only checks has no stream on its stack.
+#define MANTA_EXPECT(condition, stream)                       \
+  do {                                                        \
+    if (!(condition)) [[unlikely]]                            \
+      [&]() __attribute__((noinline, cold)) {                 \
+        std::ostringstream manta_expect_stream;               \
+        manta_expect_stream << stream;                        \
+        throw ::manta::UsageError(manta_expect_stream.str()); \
+      }();                                                    \
   } while (false)

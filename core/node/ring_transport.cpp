@@ -70,7 +70,8 @@ RingTransport::RingTransport(std::span<std::byte> segment, const SegmentLayout& 
                                           << ranks.size());
   const auto [lowest, highest] = std::minmax_element(ranks.begin(), ranks.end());
   first_rank_ = lowest->value;
-  peer_of_.assign(static_cast<std::size_t>(highest->value - first_rank_) + 1, -1);
+  outbox_of_.resize(static_cast<std::size_t>(highest->value - first_rank_) + 1);
+  inbox_of_.resize(outbox_of_.size());
   const std::uint64_t cell_count = layout.ring_bytes / sizeof(RingCell);
   const auto cells = [&](std::uint32_t consumer, std::uint32_t producer) {
     return reinterpret_cast<RingCell*>(segment.data() + layout.RingOffset(consumer, producer));
@@ -80,22 +81,17 @@ RingTransport::RingTransport(std::span<std::byte> segment, const SegmentLayout& 
   };
   for (std::uint32_t index = 0; index < layout.ranks; ++index) {
     if (index == my_index) continue;
-    peer_of_[static_cast<std::size_t>(ranks[index].value - first_rank_)] =
-        static_cast<std::int32_t>(outboxes_.size());
     outboxes_.push_back(std::make_unique<Outbox>(
         RingWriter(cells(index, my_index), cell_count, tail(index, my_index)), BlockOf(segment, layout, index)));
     inboxes_.push_back(
         std::make_unique<Inbox>(cells(my_index, index), cell_count, tail(my_index, index), ranks[index]));
+    outbox_of_[PlaceOf(ranks[index])] = outboxes_.back().get();
+    inbox_of_[PlaceOf(ranks[index])] = inboxes_.back().get();
   }
   scratch_ = std::make_unique_for_overwrite<std::byte[]>(MaxRingRecord(cell_count));
 }
 
 RingTransport::~RingTransport() = default;
-
-int RingTransport::PeerOf(Rank rank) const {
-  const std::int64_t at = std::int64_t{rank.value} - first_rank_;
-  return at >= 0 && at < std::ssize(peer_of_) ? peer_of_[static_cast<std::size_t>(at)] : -1;
-}
 
 /// Writes as much of `rest`, the last bytes of a message of `message_bytes`, as the ring has room for, and returns how
 /// much that was. Under the outbox's lock.
@@ -115,27 +111,31 @@ std::size_t RingTransport::WriteSome(Outbox& outbox, std::uint64_t message_bytes
 }
 
 void RingTransport::Send(Rank destination, std::span<const std::byte> message) {
-  const int peer = PeerOf(destination);
-  MANTA_ASSERT(peer >= 0 && !message.empty());
-  Outbox& outbox = *outboxes_[static_cast<std::size_t>(peer)];
+  MANTA_ASSERT(Reaches(destination) && !message.empty());
+  Outbox& outbox = *outbox_of_[PlaceOf(destination)];
   {
     std::lock_guard lock(outbox.mutex);
     if (outbox.abandoned) return;
     Bump(outbox.messages, 1);
     Bump(outbox.bytes, message.size());
-    const std::size_t done = outbox.waiting.empty() ? WriteSome(outbox, message.size(), message) : 0;
-    if (done < message.size()) {
-      const std::span<const std::byte> rest = message.subspan(done);
-      auto copy = std::make_unique_for_overwrite<std::byte[]>(rest.size());
-      std::memcpy(copy.get(), rest.data(), rest.size());
-      // Release, as all changes of waiting_: whoever sees Flushed() also sees that the rings were written.
-      if (outbox.waiting.empty()) waiting_.fetch_add(1, std::memory_order_release);
-      outbox.waiting.push_back({std::move(copy), rest.size(), 0, message.size()});
-    }
-    if (done == 0) return;
+    const bool one_cell = message.size() <= RingCell::kPayloadBytes && outbox.waiting.empty();
+    if (!(one_cell && outbox.writer.TryWriteCell(kWhole, message)) && !SendLong(outbox, message)) return;
   }
   // Outside the lock: the wake-up may take 50 µs.
   if (RingBell(outbox.block)) wakeups_.fetch_add(1, std::memory_order_relaxed);
+}
+
+/// What there is no room for waits. Returns whether anything was written. Under the outbox's lock.
+__attribute__((noinline)) bool RingTransport::SendLong(Outbox& outbox, std::span<const std::byte> message) {
+  const std::size_t done = outbox.waiting.empty() ? WriteSome(outbox, message.size(), message) : 0;
+  if (done == message.size()) return true;
+  const std::span<const std::byte> rest = message.subspan(done);
+  auto copy = std::make_unique_for_overwrite<std::byte[]>(rest.size());
+  std::memcpy(copy.get(), rest.data(), rest.size());
+  // Release, as all changes of waiting_: whoever sees Flushed() also sees that the rings were written.
+  if (outbox.waiting.empty()) waiting_.fetch_add(1, std::memory_order_release);
+  outbox.waiting.push_back({std::move(copy), rest.size(), 0, message.size()});
+  return done != 0;
 }
 
 void RingTransport::Flush(Outbox& outbox) {
@@ -157,13 +157,11 @@ void RingTransport::Flush(Outbox& outbox) {
   if (wrote != 0 && RingBell(outbox.block)) wakeups_.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// Returns whether `record` completed a message.
-bool RingTransport::Deliver(Inbox& inbox, const RingRecord& record, MessageHandler& handler) {
+/// One that is not a whole message in one piece. Returns whether it completed a message.
+bool RingTransport::DeliverLong(Inbox& inbox, const RingRecord& record, MessageHandler& handler) {
   std::unique_ptr<std::byte[]> assembled;
   std::span<const std::byte> message;
-  if (record.kind() == kWhole && record.in_place()) {
-    message = record.bytes();
-  } else if (record.kind() == kWhole) {
+  if (record.kind() == kWhole) {
     record.CopyTo({scratch_.get(), record.size()});
     message = {scratch_.get(), record.size()};
   } else {
@@ -209,7 +207,16 @@ std::size_t RingTransport::Poll(MessageHandler& handler, std::size_t budget) {
     ++idle;
     if (inbox.dead.load(std::memory_order_relaxed)) continue;
     const std::size_t read = inbox.reader.Read(
-        [&](const RingRecord& record) { delivered += Deliver(inbox, record, handler) ? 1 : 0; },
+        [&](const RingRecord& record) {
+          if (record.kind() != kWhole || !record.in_place()) {
+            delivered += DeliverLong(inbox, record, handler) ? 1 : 0;
+            return;
+          }
+          Bump(inbox.messages, 1);
+          Bump(inbox.bytes, record.size());
+          handler.OnMessage(inbox.source, record.bytes());
+          ++delivered;
+        },
         std::min(kTurn, budget - records));
     records += read;
     if (read != 0) idle = 0;
@@ -242,16 +249,15 @@ TransportCounters RingTransport::counters() const {
 }
 
 void RingTransport::Abandon(Rank peer) {
-  const int index = PeerOf(peer);
-  if (index < 0) return;
-  Outbox& outbox = *outboxes_[static_cast<std::size_t>(index)];
+  if (!Reaches(peer)) return;
+  Outbox& outbox = *outbox_of_[PlaceOf(peer)];
   {
     std::lock_guard lock(outbox.mutex);
     outbox.abandoned = true;
     if (!outbox.waiting.empty()) waiting_.fetch_sub(1, std::memory_order_release);
     outbox.waiting.clear();
   }
-  Inbox& inbox = *inboxes_[static_cast<std::size_t>(index)];
+  Inbox& inbox = *inbox_of_[PlaceOf(peer)];
   inbox.dead.store(true, std::memory_order_relaxed);
   inbox.partial.reset();
 }

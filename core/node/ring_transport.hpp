@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <vector>
@@ -37,7 +38,10 @@ class RingTransport : public Transport {
 
   std::string_view name() const override { return "ring"; }
   /// The other ranks of the node; not this one.
-  bool Reaches(Rank destination) const override { return PeerOf(destination) >= 0; }
+  bool Reaches(Rank destination) const override {
+    const std::size_t place = PlaceOf(destination);
+    return place < outbox_of_.size() && outbox_of_[place] != nullptr;
+  }
   void Send(Rank destination, std::span<const std::byte> message) override;
   std::size_t Poll(MessageHandler& handler, std::size_t budget) override;
   bool Flushed() const override { return waiting_.load(std::memory_order_acquire) == 0; }
@@ -55,16 +59,20 @@ class RingTransport : public Transport {
   struct Outbox;
   struct Inbox;
 
-  int PeerOf(Rank rank) const;
+  /// The place of a rank in `outbox_of_` and `inbox_of_`; past their ends for a rank of another node.
+  std::size_t PlaceOf(Rank rank) const { return static_cast<std::uint32_t>(rank.value - first_rank_); }
+  bool SendLong(Outbox& outbox, std::span<const std::byte> message);
   static std::size_t WriteSome(Outbox& outbox, std::uint64_t message_bytes, std::span<const std::byte> rest);
   void Flush(Outbox& outbox);
-  bool Deliver(Inbox& inbox, const RingRecord& record, MessageHandler& handler);
+  bool DeliverLong(Inbox& inbox, const RingRecord& record, MessageHandler& handler);
   static bool Assemble(Inbox& inbox, const RingRecord& record);
 
-  std::vector<std::int32_t> peer_of_;  // by rank, from first_rank_ on; -1: not on this node, or this rank itself
-  std::int32_t first_rank_ = 0;        // these four are fixed after construction
+  // Fixed after construction.
   std::vector<std::unique_ptr<Outbox>> outboxes_;  // one a peer: the node's other ranks, in their order there
   std::vector<std::unique_ptr<Inbox>> inboxes_;    // likewise
+  std::int32_t first_rank_ = 0;
+  std::vector<Outbox*> outbox_of_;  // by rank, from first_rank_ on; null: not on this node, or this rank itself
+  std::vector<Inbox*> inbox_of_;    // likewise
 
   std::atomic<std::size_t> waiting_{0};   // outboxes with messages that wait; any thread, under the outbox's lock
   std::atomic<std::uint64_t> wakeups_{0};

@@ -17,6 +17,17 @@ constexpr std::uint32_t kCallsBetweenClocks = 8;
 std::uint32_t IncarnationOf(const TaskRecord& creation) {
   return creation.extra() == nullptr ? 0 : creation.extra()->incarnation;
 }
+
+/// Whether Finish runs no code of the user's: no value to be written, no argument to be destroyed.
+bool EndsQuietly(const TaskRecord& call, const task::RunResult& result) {
+  return result.live == nullptr && result.error == nullptr && !result.actor_exits && call.argument_part() == nullptr;
+}
+
+task::RunResult CancelledCall() {
+  task::RunResult result;
+  result.error = object::MakeError(object::ErrorKind::kCancelled, "the actor call was cancelled");
+  return result;
+}
 }  // namespace
 
 /// The actor that a creation or call is for.
@@ -24,7 +35,7 @@ ObjectId ActorOf(const TaskRecord& task) {
   return task.kind() == TaskKind::kActorCall ? task.actor().actor_id : task.result();
 }
 
-void ActorPlane::ActorTaskArrived(TaskPtr task) {
+void ActorPlane::ActorTaskArrived(TaskPtr&& task) {
   TaskRecord& record = *task;
   // It may run at once, if nothing of it is still on its way.
   const bool ready = record.phase.load(std::memory_order_acquire) == Phase::kQueued;
@@ -47,8 +58,8 @@ void ActorPlane::ActorTaskArrived(TaskPtr task) {
     } else {
       record.actor().MakeRare().refused = actor.reason();
     }
-    if (ready && !task) next = NextOf(actor);
-    if (next.what != Next::What::kNothing) held = ActorPtr(&actor);
+    if (ready && !task && actor.MayBegin()) FindNext(actor, next);
+    if (next) held = ActorPtr(&actor);
   }
   if (!task)
     Begin(std::move(held), next);
@@ -64,8 +75,8 @@ void ActorPlane::ActorTaskRunnable(const TaskPtr& task) {
     ActorInstance& actor = instances_.LockOrMake(ActorOf(*task));
     std::lock_guard lock(actor.mutex, std::adopt_lock);
     if (task->kind() == TaskKind::kActorCall && task->actor().rare) refused = task->actor().rare->refused;
-    if (refused.empty()) next = NextOf(actor);
-    if (next.what != Next::What::kNothing) held = ActorPtr(&actor);
+    if (refused.empty()) FindNext(actor, next);
+    if (next) held = ActorPtr(&actor);
   }
   if (!refused.empty()) {
     if (task->Claim()) FinishDead(task, refused, false, false);
@@ -74,41 +85,43 @@ void ActorPlane::ActorTaskRunnable(const TaskPtr& task) {
   Begin(std::move(held), next);
 }
 
-ActorPlane::Next ActorPlane::NextOf(ActorInstance& actor) {
-  Next next;
-  next.incarnation = actor.incarnation;
+/// With the actor's mutex held. Leaves `next` as it is where there is nothing to do.
+void ActorPlane::FindNext(ActorInstance& actor, Next& next) {
   if (actor.state == ActorInstance::State::kCreating) {
-    if (actor.creation && !actor.creating && actor.creation->phase.load(std::memory_order_acquire) == Phase::kQueued) {
-      actor.creating = true;
-      next.what = Next::What::kCreation;
-    }
-  } else if (actor.state == ActorInstance::State::kAlive && !actor.mailbox.empty() &&
-             actor.running < actor.max_concurrency &&
-             actor.mailbox.first()->phase.load(std::memory_order_acquire) != Phase::kWaiting) {
+    if (!actor.creation || actor.creating || actor.creation->phase.load(std::memory_order_acquire) != Phase::kQueued)
+      return;
+    actor.creating = true;
+    next.what = Next::What::kCreation;
+  } else {
+    if (actor.state != ActorInstance::State::kAlive || actor.mailbox.empty() ||
+        actor.running >= actor.max_concurrency ||
+        actor.mailbox.first()->phase.load(std::memory_order_acquire) == Phase::kWaiting)
+      return;
     ++actor.running;
     next.what = Next::What::kCalls;
   }
-  if (next.what == Next::What::kNothing) return next;
-  next.leased = actor.lease_id() != 0;
-  if (!next.leased && !actor.turn_queued) {
-    next.turn = actor.turn_queued = true;
+  next.incarnation = actor.incarnation;
+  if (actor.lease_id() != 0) {
+    next.how = Next::How::kLeased;
+  } else if (!actor.turn_queued) {
+    actor.turn_queued = true;
+    next.how = Next::How::kTurn;
     actor.turn = next.what == Next::What::kCreation ? ActorInstance::Turn::kCreation : ActorInstance::Turn::kCalls;
     actor.turn_incarnation = actor.incarnation;
     actor.plane = this;
   }
-  return next;
 }
 
 void ActorPlane::Begin(ActorPtr actor, const Next& next) {
-  if (next.what == Next::What::kNothing) return;
-  if (next.turn) return PushTurn(std::move(actor));
+  if (!next) return;
+  if (next.how == Next::How::kTurn) return PushTurn(std::move(actor));
   auto job = [this, actor = std::move(actor), next] {
     if (next.what == Next::What::kCreation)
       RunCreation(actor, false);
     else
       RunCalls(actor, next.incarnation, false);
   };
-  if (next.leased)
+  if (next.how == Next::How::kLeased)
     parts_.leased.Run(std::move(job));
   else
     parts_.lanes.Push(std::function<void()>(std::move(job)));
@@ -142,9 +155,9 @@ void ActorPlane::Schedule(const ActorPtr& actor) {
   Next next;
   {
     std::lock_guard lock(actor->mutex);
-    next = NextOf(*actor);
+    FindNext(*actor, next);
   }
-  if (next.what != Next::What::kNothing) Begin(actor, next);
+  if (next) Begin(actor, next);
 }
 
 void ActorPlane::RunCreation(const ActorPtr& actor, bool of_turn) {
@@ -196,10 +209,10 @@ void ActorPlane::RunCreation(const ActorPtr& actor, bool of_turn) {
   }
   {
     std::lock_guard lock(actor->mutex);
-    next = NextOf(*actor);
+    FindNext(*actor, next);
     ended = actor->ended;
   }
-  if (next.what != Next::What::kNothing) Begin(actor, next);
+  if (next) Begin(actor, next);
   if (ended) DestroyIfEnded(actor);
 }
 
@@ -229,7 +242,7 @@ void ActorPlane::RunCalls(const ActorPtr& actor, std::uint32_t incarnation, bool
     ended = actor->ended;
     if (actor->incarnation == incarnation) {
       --actor->running;
-      next = NextOf(*actor);
+      FindNext(*actor, next);
     }
     return call;
   };
@@ -249,12 +262,11 @@ void ActorPlane::RunCalls(const ActorPtr& actor, std::uint32_t incarnation, bool
     const RunNote note;
     RunContext run;
     run.actor = actor.get();
-    task::RunResult result;
     const bool claimed = task->Claim();
-    if (claimed && task->cancelled.load(std::memory_order_acquire))
-      result.error = object::MakeError(object::ErrorKind::kCancelled, "the actor call was cancelled");
-    else if (claimed)
-      result = TaskPlane::Execute(*task, run, self, parts_.objects);
+    task::RunResult result = !claimed ? task::RunResult()
+                             : task->cancelled.load(std::memory_order_acquire)
+                                 ? CancelledCall()
+                                 : TaskPlane::Execute(*task, run, self, parts_.objects);
     const bool turn_is_over = calls % kCallsBetweenClocks == 0 && base::NowNanoseconds() - begin >= kTurnNs;
     if (result.actor_exits) {
       kept.reset();
@@ -262,20 +274,24 @@ void ActorPlane::RunCalls(const ActorPtr& actor, std::uint32_t incarnation, bool
     }
     TaskPtr follower;
     bool mine = false;  // not of a kill that came meanwhile, which then tells of its end
+    const bool quiet = EndsQuietly(*task, result);
     {
       std::lock_guard lock(actor->mutex);
       mine = actor->running_calls.Remove(*task);
-      // Nobody else can run the next one before this one has ended in every respect.
-      if (!several) follower = take(turn_is_over);
+      // Nobody else can run the next one before the user's code of this one has ended.
+      if (quiet)
+        follower = take_or_leave(turn_is_over);
+      else if (!several)
+        follower = take(turn_is_over);
     }
     if (claimed && mine) parts_.tasks.Finish(task, run, std::move(result));
-    if (!follower) {
+    if (!follower && !quiet) {
       std::lock_guard lock(actor->mutex);
       follower = take_or_leave(turn_is_over);
     }
     task = std::move(follower);
   }
-  if (next.what != Next::What::kNothing) Begin(actor, next);
+  if (next) Begin(actor, next);
   if (ended) DestroyIfEnded(actor);
 }
 

@@ -14,7 +14,7 @@
 #include "core/base/slab.hpp"
 #include "core/runtime/actor_lock.hpp"
 #include "core/runtime/lane_pool.hpp"
-#include "core/task/task_record.hpp"
+#include "core/task/record_list.hpp"
 
 namespace manta::runtime {
 
@@ -36,38 +36,6 @@ class ActorInstance : public base::Counted, public LaneJob {
   static void* operator new(std::size_t size) { return base::SlabAllocate(size); }
   static void operator delete(void* block, std::size_t size) { base::SlabFree(block, size); }
 
-  /// Calls, linked through their records; whose holds they have, the member says.
-  class Calls {
-   public:
-    bool empty() const { return first_ == nullptr; }
-    task::TaskRecord* first() const { return first_; }
-    void Push(task::TaskRecord* record) {
-      record->queue_next = nullptr;
-      (first_ == nullptr ? first_ : last_->queue_next) = record;
-      last_ = record;
-    }
-    task::TaskRecord* Pop() {
-      task::TaskRecord* const record = first_;
-      first_ = std::exchange(record->queue_next, nullptr);
-      return record;
-    }
-    /// False when it is not there.
-    bool Remove(task::TaskRecord& record) {
-      task::TaskRecord* before = nullptr;
-      for (task::TaskRecord* at = first_; at != nullptr; before = at, at = at->queue_next) {
-        if (at != &record) continue;
-        (before == nullptr ? first_ : before->queue_next) = at->queue_next;
-        if (last_ == at) last_ = before;
-        at->queue_next = nullptr;
-        return true;
-      }
-      return false;
-    }
-
-   private:
-    task::TaskRecord* first_ = nullptr;
-    task::TaskRecord* last_ = nullptr;
-  };
   /// The destructor of a killed actor never runs, since a method may still use it: a hold that is never given back.
   static void Abandon(std::shared_ptr<void>&& instance) {
     alignas(std::shared_ptr<void>) std::byte never_destroyed[sizeof(std::shared_ptr<void>)];
@@ -94,12 +62,14 @@ class ActorInstance : public base::Counted, public LaneJob {
   ActorPlane* plane = nullptr;  // set before its first turn
   std::shared_ptr<void> instance;
   task::TaskPtr creation;     // not yet run
-  Calls mailbox;              // calls that have arrived, in order; with holds of its own
-  Calls running_calls;        // held by who runs them, for as long as they are here
+  task::RecordList mailbox;        // calls that have arrived, in order; with holds of its own
+  task::RecordList running_calls;  // held by who runs them, for as long as they are here
   const char* why = nullptr;  // of kDead
   std::unique_ptr<Rare> rare;
   ActorInstance* next_of_slot = nullptr;  // ActorTable's
 
+  /// Whether FindNext may find something; false while all that may run at once runs.
+  bool MayBegin() const { return state != State::kAlive || running < max_concurrency; }
   Rare& MakeRare() {
     if (!rare) rare = std::make_unique<Rare>();
     return *rare;

@@ -69,7 +69,7 @@ Handle ActorPlane::Create(const detail::ActorOptions& options, detail::CallSpec&
   return parts_.tasks.Submit(std::move(draft));
 }
 
-void ActorPlane::OwnedActorTaskReady(TaskPtr task, object::ErrorPtr error) {
+void ActorPlane::OwnedActorTaskReady(TaskPtr&& task, const object::ErrorPtr& error) {
   TaskRecord& record = *task;
   if (record.kind() == TaskKind::kActorCreation) {
     if (error != nullptr) {
@@ -86,20 +86,22 @@ void ActorPlane::OwnedActorTaskReady(TaskPtr task, object::ErrorPtr error) {
       if (!killed) return parts_.tasks.AskForLease(task);
     }
     PlaceCreation(task);
-    return;
+  } else if (record.ordered) {
+    LeaveInOrder(std::move(task), error);
+  } else if (error != nullptr) {
+    parts_.tasks.FailTask(task, error);
+  } else {
+    SendCall(std::move(task));
   }
-  if (!record.ordered) {
-    if (error != nullptr)
-      parts_.tasks.FailTask(task, std::move(error));
-    else
-      SendCall(std::move(task));
-    return;
-  }
+}
+
+void ActorPlane::LeaveInOrder(TaskPtr&& task, object::ErrorPtr error) {
+  TaskRecord& record = *task;
   // Others of its stream may wait for it, so all that could hold it back later is done before it settles: arguments
   // that are only live are serialized, which is the user's code.
   if (error == nullptr && !parts_.tasks.ArgumentsHaveBytes(record)) {
     if (parts_.progress.HeldByThisThread()) {
-      parts_.lanes.Push([this, task] { OwnedActorTaskReady(task, nullptr); });
+      parts_.lanes.Push([this, task] { LeaveInOrder(TaskPtr(task), nullptr); });
       return;
     }
     error = parts_.tasks.MakeArgumentBytes(record);
@@ -161,10 +163,10 @@ void ActorPlane::PlaceCreation(const TaskPtr& task) {
   // After the creation was sent it would be too late: it may be done before its sender goes on.
   if (ObjectState* actor = record.result_object())
     parts_.objects.CompletePlain(*actor, detail::OpsOf<ActorAddress>(), &address, sizeof(address));
-  SendToHost(task, host);
+  SendToHost(TaskPtr(task), host);
 }
 
-void ActorPlane::SendToHost(TaskPtr task, Rank host) {
+void ActorPlane::SendToHost(TaskPtr&& task, Rank host) {
   if (host == self_)
     parts_.tasks.DeliverToActor(std::move(task));
   else
@@ -248,7 +250,7 @@ void ActorPlane::KillOwned(const ObjectId& actor, bool no_restart) {
   const TaskPtr again = TaskPlane::CopyOf(*creation, false);
   again->extra()->incarnation = incarnation;
   again->extra()->lease = std::move(lease);
-  SendToHost(again, host);
+  SendToHost(TaskPtr(again), host);
 }
 
 void ActorPlane::On(Rank, const wire::ActorDied& message) {
@@ -258,12 +260,12 @@ void ActorPlane::On(Rank, const wire::ActorDied& message) {
 }
 
 // ---- callers ----
-Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options, detail::CallSpec&& call) {
+Handle ActorPlane::Call(Handle&& actor, const detail::TaskOptions& options, detail::CallSpec&& call) {
   TaskPlane::Draft draft = parts_.tasks.MakeDraft(options, std::move(call), TaskKind::kActorCall);
   TaskRecord& record = *draft.task;
   ObjectState& object = *object::StateOf(actor);
-  record.actor().actor = actor;
   record.actor().actor_id = object.id;
+  record.actor().actor = std::move(actor);
   record.retries_left = 0;
   bool waits = !object.done();
   for (const auto& argument : record.arguments()) waits = waits || !object::StateOf(argument.object)->done();
@@ -281,10 +283,22 @@ Handle ActorPlane::Call(const Handle& actor, const detail::TaskOptions& options,
   return parts_.tasks.Submit(std::move(draft));
 }
 
-void ActorPlane::SendCall(TaskPtr task) {
-  const ActorAddress address = AddressOf(*object::StateOf(task->actor().actor));
-  if (task->attempt == 0) task->retries_left = static_cast<std::uint16_t>(std::min(address.max_task_retries, 0xffff));
-  SendToHost(std::move(task), Rank(address.host));
+Rank ActorPlane::HostOf(TaskRecord& call) {
+  const ObjectState& actor = *object::StateOf(call.actor().actor);
+  if (call.ordered || actor.status.load(std::memory_order_acquire) != Status::kReady) return {};
+  return TakeAddress(call);
+}
+
+/// The host of the call's actor, whose address is known; and how often the call may be tried again.
+Rank ActorPlane::TakeAddress(TaskRecord& call) {
+  const ActorAddress address = AddressOf(*object::StateOf(call.actor().actor));
+  if (call.attempt == 0) call.retries_left = static_cast<std::uint16_t>(std::min(address.max_task_retries, 0xffff));
+  return Rank(address.host);
+}
+
+void ActorPlane::SendCall(TaskPtr&& task) {
+  const Rank host = TakeAddress(*task);
+  SendToHost(std::move(task), host);
 }
 
 bool ActorPlane::RetryActorCall(const TaskPtr& task) {
@@ -293,7 +307,7 @@ bool ActorPlane::RetryActorCall(const TaskPtr& task) {
   const TaskPtr again = parts_.tasks.Replace(task);
   if (again->retries_left > 0) --again->retries_left;
   ++again->attempt;
-  SendCall(again);
+  SendCall(TaskPtr(again));
   return true;
 }
 

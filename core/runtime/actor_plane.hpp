@@ -43,7 +43,7 @@ class ActorPlane : public ActorTasks {
   // ---- for users ----
   /// Throws UsageError (name taken, no such rank), InfeasibleError.
   Handle Create(const detail::ActorOptions& options, detail::CallSpec&& call);
-  Handle Call(const Handle& actor, const detail::TaskOptions& options, detail::CallSpec&& call);
+  Handle Call(Handle&& actor, const detail::TaskOptions& options, detail::CallSpec&& call);
   void Kill(const Handle& actor, bool no_restart);
   std::optional<Handle> Find(const std::string& name);
   /// Destroys the instances of this rank. User code.
@@ -53,8 +53,9 @@ class ActorPlane : public ActorTasks {
   void TellHolders(std::vector<wire::HangHolder>& holders);
 
   // ---- from the rooms below ----
-  void OwnedActorTaskReady(TaskPtr task, object::ErrorPtr error) override;
-  void ActorTaskArrived(TaskPtr task) override;
+  void OwnedActorTaskReady(TaskPtr&& task, const object::ErrorPtr& error) override;
+  Rank HostOf(TaskRecord& call) override;
+  void ActorTaskArrived(TaskPtr&& task) override;
   void ActorTaskRunnable(const TaskPtr& task) override;
   bool RetryActorCall(const TaskPtr& task) override;
   void CreationDone(const TaskPtr& task, const object::ErrorPtr& error) override;
@@ -115,19 +116,23 @@ class ActorPlane : public ActorTasks {
   void Dispose(Leftover&& left, const ObjectId& actor);
 
   void PlaceCreation(const TaskPtr& task);
-  void SendCall(TaskPtr task);
-  void SendToHost(TaskPtr task, Rank host);
+  static Rank TakeAddress(TaskRecord& call);
+  void SendCall(TaskPtr&& task);
+  void SendToHost(TaskPtr&& task, Rank host);
+  void LeaveInOrder(TaskPtr&& task, object::ErrorPtr error);
   void KillOwned(const ObjectId& actor, bool no_restart);
 
-  /// What an actor is to do now: decided under its lock by NextOf, begun without it by Begin.
+  /// What an actor is to do now: decided under its lock by FindNext, begun without it by Begin.
   struct Next {
-    enum class What : std::uint8_t { kNothing, kCreation, kCalls };
+    enum class What : std::uint32_t { kNothing, kCreation, kCalls };
+    /// kTurn: the actor is its own job, and was counted as queued.
+    enum class How : std::uint32_t { kTurn, kLane, kLeased };
     What what = What::kNothing;
-    bool turn = false;  // the actor is its own job; it was counted as queued
-    bool leased = false;
+    How how = How::kLane;
     std::uint32_t incarnation = 0;
+    explicit operator bool() const { return what != What::kNothing; }
   };
-  Next NextOf(ActorInstance& actor);
+  void FindNext(ActorInstance& actor, Next& next);
   void Begin(ActorPtr actor, const Next& next);
   void PushTurn(ActorPtr actor);
   void Schedule(const ActorPtr& actor);

@@ -32,7 +32,7 @@ void CheckNotEmpty(const Handle& ref) {
 }
 
 /// The record behind a ref that may be used now.
-ObjectState& Usable(RankRuntime& runtime, const Handle& ref) {
+inline ObjectState& Usable(RankRuntime& runtime, const Handle& ref) {
   CheckNotEmpty(ref);
   ObjectState& object = *StateOf(ref);
   MANTA_EXPECT(object.session == runtime.session(),
@@ -119,8 +119,10 @@ void BringHere(RankRuntime& runtime, ObjectState& object) {
 /// Ready, without an error, and its bytes in this process.
 ObjectState& Ready(RankRuntime& runtime, const Handle& ref, std::int64_t timeout_ns) {
   ObjectState& object = Usable(runtime, ref);
-  WaitDone(runtime, object, timeout_ns);
-  ThrowIfFailed(object);
+  if (object.status.load(std::memory_order_acquire) != Status::kReady) {
+    WaitDone(runtime, object, timeout_ns);
+    ThrowIfFailed(object);
+  }
   if (!object.inside()) BringHere(runtime, object);
   return object;
 }
@@ -177,13 +179,13 @@ void ReleaseSole(CountedRecord* record) noexcept {
 
 // ---- tasks and actors ----
 Handle SubmitTask(const TaskOptions& options, CallSpec&& call) {
-  RankRuntime& runtime = RankRuntime::Require();
-  return runtime.tasks().Submit(runtime.tasks().MakeDraft(options, std::move(call), wire::TaskKind::kTask));
+  runtime::TaskPlane& tasks = RankRuntime::Require().tasks();
+  return tasks.Submit(tasks.MakeDraft(options, std::move(call), wire::TaskKind::kTask));
 }
-Handle SubmitActorCall(const Handle& actor, const TaskOptions& options, CallSpec&& call) {
+Handle SubmitActorCall(Handle actor, const TaskOptions& options, CallSpec&& call) {
   RankRuntime& runtime = RankRuntime::Require();
   Usable(runtime, actor);
-  return runtime.actors().Call(actor, options, std::move(call));
+  return runtime.actors().Call(std::move(actor), options, std::move(call));
 }
 Handle CreateActor(const ActorOptions& options, CallSpec&& call) {
   return RankRuntime::Require().actors().Create(options, std::move(call));
@@ -231,6 +233,7 @@ void GetPlain(const Handle& ref, const TypeOps& ops, void* to, std::int64_t time
 void GetNothing(const Handle& ref, std::int64_t timeout_ns) {
   RankRuntime& runtime = RankRuntime::Require();
   ObjectState& object = Usable(runtime, ref);
+  if (object.status.load(std::memory_order_acquire) == Status::kReady) return;
   WaitDone(runtime, object, timeout_ns);
   ThrowIfFailed(object);
 }

@@ -27,9 +27,9 @@ class ForeignTasks {
 
   /// Holder of the token, before anybody else knows the task. A record that is there already is of an attempt that nobody
   /// listens to any more.
-  void Add(const task::TaskPtr& task) {
+  void Add(const task::TaskPtr& task, const ObjectId& id) {
     // A word without a record is changed by the token's holder only. Release: who removes the task has it from us.
-    Word& word = OwnerOf(task->result()).Make(task->result().slot);
+    Word& word = OwnerOf(id).Make(id.slot);
     task::TaskRecord* const record = task.CopyUnshared().Release();
     if (word.load(std::memory_order_acquire) == nullptr)
       word.store(record, std::memory_order_release);

@@ -90,7 +90,7 @@ void ActorPlane::TellOf(std::vector<wire::HangTask>& tasks) {
     told.actor_name = actor->name();
     if (told.state != HangState::kQueued) continue;
     told.state = actor->state == ActorInstance::State::kCreating ? HangState::kNotMade : HangState::kMailbox;
-    const auto each = [](const ActorInstance::Calls& calls, auto visit) {
+    const auto each = [](const task::RecordList& calls, auto visit) {
       for (TaskRecord* call = calls.first(); call != nullptr; call = call->queue_next)
         if (!visit(*call)) return;
     };

@@ -9,27 +9,14 @@
 #include "core/runtime/wait_note.hpp"
 
 namespace manta::runtime {
-namespace {
-
-// The one pointer by which the API's free functions find the session. Written at Init and Shutdown (release), read by
-// any call.
-std::atomic<RankRuntime*> current{nullptr};
-
-}  // namespace
 
 object::ObjectPool& RankRuntime::Pool() {
   static auto* pool = new object::ObjectPool();  // records outlive sessions: users may keep refs
   return *pool;
 }
 
-RankRuntime* RankRuntime::Current() { return current.load(std::memory_order_acquire); }
-
-RankRuntime& RankRuntime::Require() {
-  RankRuntime* runtime = Current();
-  if (runtime == nullptr)
-    throw UsageError(
-        "Manta is not running: call manta::Init, or use manta::Run; it has been shut down if it ran before");
-  return *runtime;
+void RankRuntime::ThrowNotRunning() {
+  throw UsageError("Manta is not running: call manta::Init, or use manta::Run; it has been shut down if it ran before");
 }
 
 RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(int, const std::string&)> on_abort)
@@ -105,12 +92,12 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
 RankRuntime::~RankRuntime() {
   progress_->Stop();
   RankRuntime* mine = this;
-  current.compare_exchange_strong(mine, nullptr);
+  current_.compare_exchange_strong(mine, nullptr);
 }
 
 void RankRuntime::Start() {
   SetThreadSeed(base::MixHash(info_.settings.seed, 0x6d616e7461, 1));
-  current.store(this, std::memory_order_release);
+  current_.store(this, std::memory_order_release);
   progress_->Start();
   executors_->Start();
   if (hang_watch_) hang_watch_->Start();
@@ -135,19 +122,28 @@ void RankRuntime::OnLastHold(ObjectState& object) {
 
 // ---- messages ----
 void RankRuntime::OnMessage(Rank source, std::span<const std::byte> bytes) {
+  wire::Header header;
   wire::Reader reader(bytes);
-  wire::Header header{};
   reader.Raw(&header, sizeof(header));
   if (header.session != info_.session) return;  // of a session that is over
+  // Nearly all are these two.
+  if (header.kind == wire::Kind::kTaskPush)
+    tasks_->OnTaskPush(source, bytes);
+  else if (header.kind == wire::Kind::kTaskOk)
+    tasks_->OnTaskOk(source, bytes);
+  else
+    OnOtherMessage(source, header, reader);
+}
+
+void RankRuntime::OnOtherMessage(Rank source, const wire::Header& header, wire::Reader& reader) {
   using wire::Kind;
 #define MANTA_TO(room, Name) \
   case Kind::k##Name:        \
     return room->On(source, wire::Decode<wire::Name>(reader))
   switch (header.kind) {
     case Kind::kTaskPush:
-      return tasks_->OnTaskPush(source, bytes);
     case Kind::kTaskOk:
-      return tasks_->OnTaskOk(source, bytes);
+      break;  // in OnMessage
     MANTA_TO(tasks_, TaskClassNotice);
     MANTA_TO(tasks_, TaskStarted);
     MANTA_TO(tasks_, TaskDone);

@@ -28,9 +28,13 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
   ~RankRuntime();
 
   /// The session of this process; null between sessions.
-  static RankRuntime* Current();
+  static RankRuntime* Current() { return current_.load(std::memory_order_acquire); }
   /// The same, or UsageError that says what to do.
-  static RankRuntime& Require();
+  static RankRuntime& Require() {
+    RankRuntime* const runtime = Current();
+    if (runtime == nullptr) [[unlikely]] ThrowNotRunning();
+    return *runtime;
+  }
 
   void Start();
 
@@ -69,13 +73,14 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
  private:
   // MessageHandler
   void OnMessage(Rank source, std::span<const std::byte> message) override;
+  void OnOtherMessage(Rank source, const wire::Header& header, wire::Reader& reader);
   void OnPolled() override;
   // ObjectEvents
   void ActorUnreferenced(const ObjectId& actor) override { actors_->ActorUnreferenced(actor); }
   void BorrowWasConfirmed() override { tasks_->BorrowWasConfirmed(); }
   void RunInLane(std::function<void()> job) override { lanes_->Push(std::move(job)); }
   // ThreadWork
-  void RunOnExecutor(task::TaskPtr task, int executor) override { tasks_->RunOnExecutor(std::move(task), executor); }
+  void RunOnExecutor(const task::TaskPtr& task, int executor) override { tasks_->RunOnExecutor(task, executor); }
   void ExecutorIsIdle() override { tasks_->ExecutorIsIdle(); }
   void SlotWasReturned() override { tasks_->SlotWasReturned(); }
   void RunningTaskWaits() override { tasks_->RunningTaskWaits(); }
@@ -95,6 +100,11 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
   std::vector<std::vector<std::uint64_t>> StatsOfAll();
   void BeginEnd();
   static object::ObjectPool& Pool();
+  [[noreturn]] static void ThrowNotRunning();
+
+  // The one pointer by which the API's free functions find the session. Written at Init and Shutdown (release), read by
+  // any call.
+  static inline constinit std::atomic<RankRuntime*> current_{nullptr};
 
   JobInfo info_;
   ProcessParts parts_;

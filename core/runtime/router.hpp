@@ -22,7 +22,7 @@ class Router {
       for (Transport* transport : transports)
         if (found == nullptr && transport->Reaches(Rank(rank))) found = transport;
       MANTA_ASSERT(found != nullptr);
-      by_rank_.push_back(found);
+      by_rank_.push_back({found, found->RingsSleepers()});
     }
   }
   template <class M>
@@ -41,10 +41,10 @@ class Router {
     head.header = {Head::kKind, 0, session_};
   }
   void SendBytes(Rank to, std::span<const std::byte> message) {
-    Transport& transport = *by_rank_[static_cast<std::size_t>(to.value)];
-    transport.Send(to, message);
+    const Way& way = by_rank_[static_cast<std::size_t>(to.value)];
+    way.transport->Send(to, message);
     // What does not leave by itself leaves when one of us polls: wake who sleeps.
-    if (!transport.RingsSleepers()) node::RingBell(own_block_);
+    if (!way.rings) node::RingBell(own_block_);
   }
   template <class M>
   void SendToAllOthers(Rank self, const M& message) {
@@ -56,7 +56,11 @@ class Router {
 
  private:
   static constexpr std::size_t kKeptBytes = 1 << 20;
-  std::vector<Transport*> by_rank_;
+  struct Way {
+    Transport* transport;
+    bool rings;  // as it says
+  };
+  std::vector<Way> by_rank_;
   std::uint32_t session_;
   node::RankBlock& own_block_;
 };

@@ -30,18 +30,20 @@ void RunContext::MakeId() {
 
 RunContext* RunContext::Current() { return static_cast<RunContext*>(Slot()); }
 
-RunContext::Scope::Scope(RunContext& run) {
-  run.outer = Current();
-  Slot() = &run;
+RunContext::Scope::Scope(RunContext& run) : current_(Slot()) {
+  run.outer = static_cast<RunContext*>(current_);
+  current_ = &run;
 }
-RunContext::Scope::~Scope() { Slot() = Current()->outer; }
+RunContext::Scope::~Scope() { current_ = static_cast<RunContext*>(current_)->outer; }
 
 namespace {
 thread_local task::Submitter thread_submitter;
 }
 
-task::Submitter& CurrentSubmitter() {
-  if (RunContext* run = RunContext::Current()) return run->submitter;
+task::Submitter& CurrentSubmitter() { return SubmitterOf(RunContext::Current()); }
+
+task::Submitter& SubmitterOf(RunContext* run) {
+  if (run != nullptr) return run->submitter;
   if (thread_submitter.seed == 0)
     thread_submitter.seed = base::MixHash(0x7468726561640000ull, IdOf(thread_submitter), 0);
   return thread_submitter;

@@ -37,6 +37,9 @@ struct RunContext {
     ~Scope();
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
+
+   private:
+    void*& current_;  // the flow's, which stays on its thread
   };
 
  private:
@@ -47,6 +50,8 @@ struct RunContext {
 /// The submitter that calls of this thread count for: the run's, or the thread's own. The driver's main thread is told
 /// by SetThreadSeed.
 task::Submitter& CurrentSubmitter();
+/// The same where `run` is RunContext::Current().
+task::Submitter& SubmitterOf(RunContext* run);
 void SetThreadSeed(std::uint64_t seed);
 /// The submitter's id, made now if it has none: most tasks call no actor.
 std::uint64_t IdOf(task::Submitter& submitter);

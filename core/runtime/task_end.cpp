@@ -93,7 +93,7 @@ void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire:
   record.ResetResult();
 }
 
-void TaskPlane::LetGoOfCall(TaskRecord& record) {
+void TaskPlane::LetGoOfParts(TaskRecord& record) {
   // OnLastHold sees to it that no user code runs under the token.
   record.DropArguments();
   if (task::TaskExtra* extra = record.extra()) extra->carried.clear();

@@ -19,6 +19,19 @@ wire::SmallArgument ReadSmall(wire::Reader& reader) {
   return small;
 }
 
+/// What the message of a task seldom has.
+struct RareParts {
+  RareParts(wire::Reader& reader, std::uint8_t flags) {
+    if ((flags & wire::TaskPushHead::kArguments) != 0) reader(arguments);
+    if ((flags & wire::TaskPushHead::kMore) == 0) return;
+    std::uint32_t size = 0;
+    reader(size);
+    more.Fields(reader);
+  }
+  std::vector<wire::WireArgument> arguments;
+  wire::TaskPushMore more;
+};
+
 }  // namespace
 
 /// Arguments that are still on their way to this rank. Deletes itself.
@@ -62,13 +75,13 @@ void TaskPlane::Deliver(TaskPtr task) {
     ArrivedWait::Start(*this, task);
 }
 
-void TaskPlane::DeliverToActor(TaskPtr task) {
+void TaskPlane::DeliverToActor(TaskPtr&& task) {
   if (ArrivedWait::AreHere(*task)) {
     task->phase.store(Phase::kQueued, std::memory_order_release);
     actors_->ActorTaskArrived(std::move(task));
     return;
   }
-  actors_->ActorTaskArrived(task);
+  actors_->ActorTaskArrived(TaskPtr(task));
   ArrivedWait::Start(*this, task);
 }
 
@@ -87,23 +100,18 @@ void TaskPlane::OnTaskPush(Rank from, std::span<const std::byte> message) {
   if (head.kind() == TaskKind::kActorCall) reader(actor);
   wire::Reader small(reader);
   for (unsigned i = 0; i < head.small_arguments; ++i) reader.Skip(ReadSmall(reader).size);
-  std::vector<wire::WireArgument> others;
-  if ((head.flags & Head::kArguments) != 0) reader(others);
-  std::unique_ptr<wire::TaskPushMore> more;  // seldom there, and dear to make
-  if ((head.flags & Head::kMore) != 0) {
-    std::uint32_t size = 0;
-    reader(size);
-    more = std::make_unique<wire::TaskPushMore>();
-    more->Fields(reader);
-  }
+  std::unique_ptr<RareParts> rare;
+  if ((head.flags & (Head::kArguments | Head::kMore)) != 0) rare = std::make_unique<RareParts>(reader, head.flags);
+  const std::size_t others = rare != nullptr ? rare->arguments.size() : 0;
+
   TaskRecord::Layout layout;
   layout.kind = head.kind();
   layout.bytes = reader.left();
-  layout.extra = more != nullptr;
-  layout.arguments = head.small_arguments + others.size();
+  layout.extra = (head.flags & Head::kMore) != 0;
+  layout.arguments = head.small_arguments + others;
   TaskPtr task = TaskRecord::MakeForeign(layout, {from, head.slot, head.generation});
   TaskRecord& record = *task;
-  reader.Raw(record.bytes().data(), layout.bytes);
+  if (layout.bytes != 0) reader.Raw(record.bytes().data(), layout.bytes);
   record.one_cpu = (head.flags & Head::kOneCpu) != 0;
   record.zero_cpu = (head.flags & Head::kZeroCpu) != 0;
   if ((head.flags & Head::kPinned) != 0) record.Pin(options_.self);
@@ -112,38 +120,45 @@ void TaskPlane::OnTaskPush(Rank from, std::span<const std::byte> message) {
   record.SetClass(*known[head.task_class]);
   record.seed = head.seed;
   record.attempt = head.attempt;
-  if (record.kind() == TaskKind::kActorCall) record.actor().actor_id = actor;
-  const std::span<detail::ArgumentRef> arguments = record.arguments();
-  for (unsigned i = 0; i < head.small_arguments; ++i) {
-    const wire::SmallArgument one = ReadSmall(small);
-    const bool whole = one.element == wire::SmallArgument::kWhole;
-    arguments[i] = {one.param, whole ? detail::ArgumentRef::kWhole : one.element,
-                    parts_.objects.ReceiveSmall(one, small.Skip(one.size))};
+  if (record.has_parts()) {
+    if (record.kind() == TaskKind::kActorCall) record.actor().actor_id = actor;
+    const std::span<detail::ArgumentRef> arguments = record.arguments();
+    for (unsigned i = 0; i < head.small_arguments; ++i) {
+      const wire::SmallArgument one = ReadSmall(small);
+      const bool whole = one.element == wire::SmallArgument::kWhole;
+      arguments[i] = {one.param, whole ? detail::ArgumentRef::kWhole : one.element,
+                      parts_.objects.ReceiveSmall(one, small.Skip(one.size))};
+    }
+    for (std::size_t i = 0; i < others; ++i) {
+      const wire::WireArgument& one = rare->arguments[i];
+      arguments[i] = {one.param, one.element, parts_.objects.ReceiveArgument(one.id, one.value, from)};
+    }
+    if (task::TaskExtra* const extra = record.extra()) {
+      wire::TaskPushMore& more = rare->more;
+      extra->name = std::move(more.name);
+      extra->cpus = Amount::FromUnits(more.cpus);
+      extra->lease = std::move(more.lease);
+      extra->max_concurrency = more.max_concurrency;
+      extra->incarnation = more.incarnation;
+      extra->actor_name = std::move(more.actor_name);
+      for (const ObjectId& id : more.carried) extra->carried.push_back(parts_.objects.ReceiveRef(id, from, false));
+    }
   }
-  for (std::size_t i = 0; i < others.size(); ++i) {
-    const wire::WireArgument& one = others[i];
-    arguments[i] = {one.param, one.element, parts_.objects.ReceiveArgument(one.id, one.value, from)};
+  const ObjectId id{from, head.slot, head.generation};
+  base::Record(base::EventKind::kTaskReceived, id);
+  foreign_.Add(task, id);
+  if (record.kind() != TaskKind::kTask) {
+    DeliverToActor(std::move(task));
+    return;
   }
-  if (more) {
-    task::TaskExtra& extra = *record.extra();
-    extra.name = std::move(more->name);
-    extra.cpus = Amount::FromUnits(more->cpus);
-    extra.lease = std::move(more->lease);
-    extra.max_concurrency = more->max_concurrency;
-    extra.incarnation = more->incarnation;
-    extra.actor_name = std::move(more->actor_name);
-    for (const ObjectId& id : more->carried) extra.carried.push_back(parts_.objects.ReceiveRef(id, from, false));
-  }
-  base::Record(base::EventKind::kTaskReceived, record.result());
-  foreign_.Add(task);
-  if (record.one_cpu && !record.is_pinned() && record.kind() == TaskKind::kTask && !options_.central) {
+  if (record.one_cpu && !record.is_pinned() && !options_.central) {
     supplier_.store(from.value, std::memory_order_relaxed);
     asked_for_work_.store(false, std::memory_order_release);
   }
-  if (record.kind() == TaskKind::kTask)
-    Deliver(std::move(task));
+  if (record.one_cpu && !record.has_parts())
+    Enqueue(std::move(task));
   else
-    DeliverToActor(std::move(task));
+    Deliver(std::move(task));
 }
 
 void TaskPlane::Arrived(TaskPtr task) {

@@ -47,11 +47,11 @@ void TaskPlane::On(Rank, const wire::LeaseGrant& grant) {
   }
   task->extra()->lease = grant.lease;
   if (task->kind() == TaskKind::kActorCreation) {
-    actors_->OwnedActorTaskReady(task, nullptr);
+    actors_->OwnedActorTaskReady(TaskPtr(task), nullptr);
   } else if (grant.lease.rank == options_.self) {
     Deliver(task);
   } else {
-    SendTo(task, grant.lease.rank);
+    SendTo(TaskPtr(task), grant.lease.rank);
   }
 }
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/node/spin_lock.hpp"
-#include "core/task/task_record.hpp"
+#include "core/task/record_list.hpp"
 #include "core/wire/place_messages.hpp"
 
 namespace manta::runtime {
@@ -24,8 +24,8 @@ class PlacelessTasks {
  public:
   explicit PlacelessTasks(int ranks) : lists_(static_cast<std::size_t>(ranks) + 1) {}
   ~PlacelessTasks() {
-    for (List& list : lists_)
-      while (list.first != nullptr) list.Pop();
+    for (task::RecordList& list : lists_)
+      while (!list.empty()) task::TaskPtr::Adopt(list.Pop());
   }
   PlacelessTasks(const PlacelessTasks&) = delete;
   PlacelessTasks& operator=(const PlacelessTasks&) = delete;
@@ -35,7 +35,7 @@ class PlacelessTasks {
     const Rank bound = task->pinned();
     task->phase.store(task::Phase::kPlaceless, std::memory_order_release);  // a cancel ends it from here on
     std::lock_guard lock(lock_);
-    ListOf(bound).Push(std::move(task));
+    ListOf(bound).Push(task.Release());
     if (unsaid_.runs.empty() || unsaid_.runs.back().bound != bound) unsaid_.runs.push_back({bound, 0});
     ++unsaid_.runs.back().count;
     unsaid_.again += again;
@@ -56,34 +56,19 @@ class PlacelessTasks {
       task::TaskPtr task;
       {
         std::lock_guard lock(lock_);
-        List& list = ListOf(bound);
-        if (list.first == nullptr) return {};
-        task = list.Pop();
+        task::RecordList& list = ListOf(bound);
+        if (list.empty()) return {};
+        task = task::TaskPtr::Adopt(list.Pop());
       }
       if (task->Claim(task::Phase::kPlaceless)) return task;
     }
   }
 
  private:
-  struct List {
-    task::TaskRecord* first = nullptr;
-    task::TaskRecord* last = nullptr;
-    void Push(task::TaskPtr task) {
-      task::TaskRecord* const record = task.Release();
-      record->queue_next = nullptr;
-      (first == nullptr ? first : last->queue_next) = record;
-      last = record;
-    }
-    task::TaskPtr Pop() {
-      task::TaskPtr task = task::TaskPtr::Adopt(first);
-      first = std::exchange(task->queue_next, nullptr);
-      return task;
-    }
-  };
-  List& ListOf(Rank bound) { return lists_[bound.valid() ? static_cast<std::size_t>(bound.value) + 1 : 0]; }
+  task::RecordList& ListOf(Rank bound) { return lists_[bound.valid() ? static_cast<std::size_t>(bound.value) + 1 : 0]; }
 
   node::SpinLock lock_;
-  std::vector<List> lists_;    // guarded by lock_
+  std::vector<task::RecordList> lists_;  // guarded by lock_
   wire::PlaceRequest unsaid_;  // guarded by lock_
   bool asked_ = false;         // guarded by lock_
 };

@@ -11,6 +11,7 @@
 #include "core/base/event_ring.hpp"
 #include "core/base/log.hpp"
 #include "core/task/code_address.hpp"
+#include "core/task/record_list.hpp"
 
 namespace manta::runtime {
 
@@ -114,7 +115,7 @@ TaskPlane::Draft TaskPlane::MakeDraft(const detail::TaskOptions& options, detail
     }
   }
   record.retries_left = static_cast<std::uint16_t>(std::clamp(options.max_retries, 0, 0xffff));
-  task::Submitter& submitter = CurrentSubmitter();
+  task::Submitter& submitter = SubmitterOf(run);
   record.seed = base::MixHash(submitter.seed, ++submitter.submitted, 0x5eed);
   if (run != nullptr) record.parent = run->Id();
   if (back_pressure_.on()) {
@@ -164,7 +165,7 @@ TaskPtr TaskPlane::CopyOf(const TaskRecord& old, bool hold_result) {
   return again;
 }
 
-Handle TaskPlane::Submit(Draft draft) {
+Handle TaskPlane::Submit(Draft&& draft) {
   TaskPtr& task = draft.task;
   Handle& result = draft.result;
   TaskRecord& record = *task;
@@ -172,14 +173,14 @@ Handle TaskPlane::Submit(Draft draft) {
   submitted_.Add();
   Counters::Add(parts_.counters.tasks_submitted);
   base::Record(base::EventKind::kTaskSubmitted, object.id);
-  if (LeavesAtOnce(record)) {
+  if (record.kind() == TaskKind::kActorCall) Counters::Add(parts_.counters.actor_calls);
+  if (const Rank to = LeavesAtOnceTo(record); to.valid()) {
     CountUnstarted(record);
-    SendFresh(std::move(task));
+    SendFresh(std::move(task), to);
     return std::move(result);
   }
   // A call that has entered its stream's order is known there.
   object.SetProducer((record.ordered ? TaskPtr(task) : task.CopyUnshared()).Release());
-  if (record.kind() == TaskKind::kActorCall) Counters::Add(parts_.counters.actor_calls);
 
   // Borrowed refs need their value's whereabouts; pending ones are waited for.
   for (const auto& argument : record.arguments()) AskFor(argument.object);
@@ -189,10 +190,19 @@ Handle TaskPlane::Submit(Draft draft) {
   return std::move(result);
 }
 
-/// Nothing has to happen before it is sent to its rank.
-bool TaskPlane::LeavesAtOnce(const TaskRecord& record) const {
-  return record.kind() == TaskKind::kTask && record.argument_part() == nullptr && (record.one_cpu || record.zero_cpu) &&
-         record.is_pinned() && record.pinned() != options_.self && !HasPlace(record);
+/// The other rank that it goes to, if nothing has to happen before it is sent there.
+Rank TaskPlane::LeavesAtOnceTo(TaskRecord& record) const {
+  Rank to;
+  if (record.kind() == TaskKind::kActorCall)
+    to = actors_->HostOf(record);
+  else if (record.kind() == TaskKind::kTask && (record.one_cpu || record.zero_cpu) && !HasPlace(record))
+    to = record.pinned();
+  if (to == options_.self) return {};
+  for (const auto& argument : record.arguments()) {
+    ObjectState& object = *object::StateOf(argument.object);
+    if (object.status.load(std::memory_order_acquire) != Status::kReady || !ObjectPlane::HasBytes(object)) return {};
+  }
+  return to;
 }
 
 void TaskPlane::AskFor(const Handle& ref) {
@@ -218,26 +228,26 @@ void TaskPlane::ArgumentsDone(TaskPtr task) {
 /// Goes on with a task, one after another on this thread: the failure of one may make the next ready, and a chain of
 /// those must not grow the stack.
 void TaskPlane::GoOn(TaskPtr task) {
-  struct Ready {
-    TaskRecord* first = nullptr;  // linked by queue_next: they are in no queue yet
-    TaskRecord* last = nullptr;
-    bool draining = false;
-  };
-  thread_local constinit Ready ready;
-  if (ready.draining) {
-    TaskRecord* const next = task.Release();
-    (ready.first == nullptr ? ready.first : ready.last->queue_next) = next;
-    ready.last = next;
+  thread_local constinit task::RecordList ready;
+  thread_local constinit bool draining = false;
+  if (draining) {
+    ready.Push(task.Release());
     return;
   }
-  ready.draining = true;
+  draining = true;
   ArgumentsReady(std::move(task));
-  while (ready.first != nullptr) {
-    task = TaskPtr::Adopt(ready.first);
-    ready.first = std::exchange(task->queue_next, nullptr);
-    ArgumentsReady(std::move(task));
-  }
-  ready.draining = false;
+  while (!ready.empty()) ArgumentsReady(TaskPtr::Adopt(ready.Pop()));
+  draining = false;
+}
+
+/// Whether ArgumentError would say why.
+bool TaskPlane::MustFail(const TaskRecord& record) {
+  const auto failed = [](const Handle& ref) {
+    return object::StateOf(ref)->status.load(std::memory_order_acquire) == Status::kFailed;
+  };
+  bool must = record.cancelled.load(std::memory_order_acquire);
+  for (const auto& argument : record.arguments()) must = must || failed(argument.object);
+  return must || (record.kind() == TaskKind::kActorCall && failed(record.actor().actor));
 }
 
 object::ErrorPtr TaskPlane::ArgumentError(const TaskRecord& record) const {
@@ -255,10 +265,11 @@ object::ErrorPtr TaskPlane::ArgumentError(const TaskRecord& record) const {
   return record.kind() == TaskKind::kActorCall ? error_of(record.actor().actor) : nullptr;
 }
 
-void TaskPlane::ArgumentsReady(TaskPtr task) {
-  object::ErrorPtr error = ArgumentError(*task);
+void TaskPlane::ArgumentsReady(TaskPtr&& task) {
+  object::ErrorPtr error;
+  if (MustFail(*task)) error = ArgumentError(*task);
   if (task->kind() != TaskKind::kTask)
-    actors_->OwnedActorTaskReady(std::move(task), std::move(error));
+    actors_->OwnedActorTaskReady(std::move(task), error);
   else if (error != nullptr)
     FailTask(task, std::move(error));
   else

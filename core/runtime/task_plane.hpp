@@ -37,10 +37,13 @@ class ActorTasks {
  public:
   /// An actor's creation or call whose arguments are ready, at its owner; or failed (or was cancelled), then `error`
   /// says why. Maybe under the token.
-  virtual void OwnedActorTaskReady(TaskPtr task, object::ErrorPtr error) = 0;
+  virtual void OwnedActorTaskReady(TaskPtr&& task, const object::ErrorPtr& error) = 0;
+  /// Where a call of this rank goes that is given nothing that is not ready, so that it can leave at once: the host of its
+  /// actor. Invalid where that is not known, or the call has its place in an order.
+  virtual Rank HostOf(TaskRecord& call) = 0;
   /// An actor's creation or call that came from another rank, or from this one; its arguments may still be on their
   /// way (then its phase is kWaiting, and ActorTaskRunnable follows).
-  virtual void ActorTaskArrived(TaskPtr task) = 0;
+  virtual void ActorTaskArrived(TaskPtr&& task) = 0;
   /// The arguments of one that had arrived are here now.
   virtual void ActorTaskRunnable(const TaskPtr& task) = 0;
   /// A call failed because its actor is gone; whether it was sent again instead.
@@ -89,7 +92,7 @@ class TaskPlane final : private task::ArgumentEvents {
   /// A record with the same call and options, of the same result; it holds that too, or only names it.
   static TaskPtr CopyOf(const TaskRecord& old, bool hold_result);
   /// Waits for the arguments, then places the task (or hands it to the actors' room).
-  Handle Submit(Draft draft);
+  Handle Submit(Draft&& draft);
   void Cancel(const Handle& result);
   /// Runs the unstarted task of `object` in place, if it is this rank's and may run here. Returns whether it did.
   bool TryRunInPlace(ObjectState& object);
@@ -105,14 +108,14 @@ class TaskPlane final : private task::ArgumentEvents {
   /// Finds a rank and resources. Maybe under the token.
   void Place(TaskPtr task);
   /// Sends the task; its arguments are serialized first where they are only live (in a lane, if under the token).
-  void SendTo(TaskPtr task, Rank to);
+  void SendTo(TaskPtr&& task, Rank to);
   static bool ArgumentsHaveBytes(const TaskRecord& record);
   /// Serializes the arguments that are only live. User code. Returns the error if one can't be.
   object::ErrorPtr MakeArgumentBytes(TaskRecord& record);
   /// An owned task that is to run on this rank: brings its arguments here, then runs it.
   void Deliver(TaskPtr task);
   /// The same for an actor's, which takes its place in the actor's order at once.
-  void DeliverToActor(TaskPtr task);
+  void DeliverToActor(TaskPtr&& task);
   /// Runs the thunk and returns its outcome. User code.
   static task::RunResult Execute(TaskRecord& task, RunContext& run, void* self, ObjectPlane& objects);
   /// Reports the outcome to the owner, here or elsewhere. User code.
@@ -123,7 +126,7 @@ class TaskPlane final : private task::ArgumentEvents {
   /// A fresh record of the same task, which takes the place of one that may still run where nobody listens any more.
   TaskPtr Replace(const TaskPtr& task);
   void FailTask(const TaskPtr& task, object::ErrorPtr error);
-  void RunOnExecutor(TaskPtr task, int executor);
+  void RunOnExecutor(const TaskPtr& task, int executor);
   void ExecutorIsIdle();
   void SlotWasReturned();
   /// The running task of the calling flow is about to wait: its owner may send others in its place.
@@ -189,22 +192,27 @@ class TaskPlane final : private task::ArgumentEvents {
   void ArgumentsDone(TaskPtr task) override;
   bool AwaitActor(const TaskPtr& task);
   void GoOn(TaskPtr task);
-  void ArgumentsReady(TaskPtr task);
+  void ArgumentsReady(TaskPtr&& task);
+  static bool MustFail(const TaskRecord& record);
   object::ErrorPtr ArgumentError(const TaskRecord& record) const;
   void Enqueue(TaskPtr task);
   void Arrived(TaskPtr task);
   void RunLeased(TaskPtr task);
   void RunInLane(TaskPtr task);
+  void FinishWithMore(const TaskPtr& task, RunContext& run, task::RunResult&& result);
   void CheckFits(const TaskRecord& record, task::RunResult& result);
   object::ErrorPtr FailureToStore(const TaskRecord& record) const;
-  void RunHere(TaskPtr task, int executor);
-  void SendNow(TaskPtr task, Rank to, bool fresh = false);
-  void SendFresh(TaskPtr task);
-  bool LeavesAtOnce(const TaskRecord& record) const;
+  void RunHere(const TaskPtr& task, int executor);
+  void SendNow(TaskPtr&& task, Rank to, bool fresh = false);
+  void SendFresh(TaskPtr&& task, Rank to);
+  Rank LeavesAtOnceTo(TaskRecord& record) const;
   void CountUnstarted(TaskRecord& record);
   void SendWaiting(Rank to, std::uint32_t credits);
   void CreditCameBack(Rank from);
-  bool NeedsCredit(const TaskRecord& record) const;
+  bool NeedsCredit(const TaskRecord& record) const {
+    // Under scheduler=central the window of the rank that it is placed at bounds them.
+    return record.is_plain_cpu_task() && record.is_pinned() && !options_.central;
+  }
   void TellClass(Rank to, const task::TaskClass& task_class);
   void WriteArguments(wire::Writer& writer, const TaskRecord& record, Rank to);
   void WriteMore(wire::Writer& writer, const task::TaskExtra& extra, Rank to);
@@ -214,7 +222,10 @@ class TaskPlane final : private task::ArgumentEvents {
   void CancelChildren(std::uint32_t run_id);
   void CountDone(TaskRecord& record);
   /// The arguments are no longer needed.
-  static void LetGoOfCall(TaskRecord& record);
+  static void LetGoOfCall(TaskRecord& record) {
+    if (record.has_parts()) LetGoOfParts(record);
+  }
+  static void LetGoOfParts(TaskRecord& record);
   bool CedeWhatIsOwed();
   bool ForgetLeaseRequest(const TaskPtr& task);
   void SayBacklog();

@@ -41,7 +41,7 @@ RunResult TaskPlane::Execute(TaskRecord& record, RunContext& run, void* self, Ob
   return result;
 }
 
-void TaskPlane::RunHere(TaskPtr task, int executor) {
+void TaskPlane::RunHere(const TaskPtr& task, int executor) {
   const RunNote note;
   RunContext run;
   run.executor = executor;
@@ -49,7 +49,7 @@ void TaskPlane::RunHere(TaskPtr task, int executor) {
     PlaceEnded(*task);
     RunResult cancelled;
     cancelled.error = object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(*task) + "' was cancelled");
-    Finish(std::move(task), run, std::move(cancelled));
+    Finish(task, run, std::move(cancelled));
     return;
   }
   if (task->owned() && task->TakeCountsUnstarted())
@@ -72,15 +72,15 @@ void TaskPlane::RunHere(TaskPtr task, int executor) {
     if (ended_places_.any() && (tells || parts_.queue.empty())) TellPlaces(0);
   }
   if (executor >= 0 && run.outer == nullptr) parts_.executors.TaskEnds();
-  Finish(std::move(task), run, std::move(result));
+  Finish(task, run, std::move(result));
 }
 
-void TaskPlane::RunOnExecutor(TaskPtr task, int executor) {
+void TaskPlane::RunOnExecutor(const TaskPtr& task, int executor) {
   // A push ends the question of the whole rank: another executor that is idle asks again.
   if (options_.ranks > 1 && parts_.executors.AnyIdle() && parts_.queue.empty()) AskForWork();
   // Two that came at once may both have been taken for one that begins.
   if (options_.central && parts_.queue.AnyMovable()) TaskLiesBehind();
-  RunHere(std::move(task), executor);
+  RunHere(task, executor);
   if (options_.ranks > 1 && supplier_.load(std::memory_order_relaxed) >= 0 && parts_.queue.size() < Want() / 2)
     AskForWork();
 }
@@ -150,7 +150,7 @@ bool TaskPlane::TryRunInPlace(ObjectState& object) {
   TaskPtr task = ProducerOf(object);
   if (!task || !IsForThisRank(*task)) return false;
   if (options_.central ? !ClaimPast(*task) : !task->Claim()) return false;
-  RunHere(std::move(task), *executor);
+  RunHere(task, *executor);
   return true;
 }
 
@@ -184,10 +184,9 @@ void TaskPlane::Finish(const TaskPtr& task, RunContext& run, RunResult&& result)
   TaskRecord& record = *task;
   Counters::Add(record.kind() == task::TaskKind::kTask ? parts_.counters.tasks_executed
                                                      : parts_.counters.actor_tasks_executed);
-  wire::Lease lease;
-  if (record.kind() == task::TaskKind::kTask && record.lease_id() != 0) lease = std::exchange(record.extra()->lease, {});
+  const bool leased = record.kind() == task::TaskKind::kTask && record.lease_id() != 0;
   if (record.owned()) {
-    if (lease.id != 0) ReturnLease(lease);
+    if (leased) ReturnLease(std::exchange(record.extra()->lease, {}));
     if (result.ok && result.live != nullptr) CheckFits(record, result);
     Complete(task, OutcomeOf(result), nullptr, options_.self, result.error, &result);
     return;
@@ -196,12 +195,19 @@ void TaskPlane::Finish(const TaskPtr& task, RunContext& run, RunResult&& result)
   if (result.ok && (result.ops == nullptr || (result.live == nullptr && result.plain_size <= kPlainInTaskOk)) &&
       run.unconfirmed.empty()) {
     record.phase.store(Phase::kDone, std::memory_order_release);
-    if (lease.id != 0) ReturnLease(lease);
+    if (leased) ReturnLease(std::exchange(record.extra()->lease, {}));
     LetGoOfCall(record);
     SendOk(record, result);
     foreign_.Remove(task, id);  // the answer need not wait for it
     return;
   }
+  FinishWithMore(task, run, std::move(result));
+}
+
+/// What does not fit into a TaskOk, or has to wait for others.
+void TaskPlane::FinishWithMore(const TaskPtr& task, RunContext& run, RunResult&& result) {
+  TaskRecord& record = *task;
+  const ObjectId id = record.result();
   Delayed done;
   done.owner = id.owner;
   done.message.result = id;
@@ -231,7 +237,8 @@ void TaskPlane::Finish(const TaskPtr& task, RunContext& run, RunResult&& result)
   }
   record.phase.store(Phase::kDone, std::memory_order_release);
   foreign_.Remove(task, id);
-  if (lease.id != 0) ReturnLease(lease);
+  if (record.kind() == task::TaskKind::kTask && record.lease_id() != 0)
+    ReturnLease(std::exchange(record.extra()->lease, {}));
   // The arguments' holds go before the outcome does: refs that nobody kept are then dropped, and need no confirmation.
   LetGoOfCall(record);
   result.live.reset();

@@ -29,17 +29,12 @@ object::ErrorPtr TaskPlane::MakeArgumentBytes(TaskRecord& record) {
   }
 }
 
-bool TaskPlane::NeedsCredit(const TaskRecord& record) const {
-  // Under scheduler=central the window of the rank that it is placed at bounds them.
-  return record.kind() == TaskKind::kTask && record.one_cpu && record.is_pinned() && !options_.central;
-}
-
-void TaskPlane::SendTo(TaskPtr task, Rank to) {
+void TaskPlane::SendTo(TaskPtr&& task, Rank to) {
   TaskRecord& record = *task;
   // Arguments that are only live are serialized first; that is the user's code.
   if (!ArgumentsHaveBytes(record)) {
     if (parts_.progress.HeldByThisThread()) {
-      parts_.lanes.Push([this, task = std::move(task), to] { SendTo(task, to); });
+      parts_.lanes.Push([this, task = std::move(task), to] { SendTo(TaskPtr(task), to); });
       return;
     }
     if (object::ErrorPtr error = MakeArgumentBytes(record)) {
@@ -53,9 +48,8 @@ void TaskPlane::SendTo(TaskPtr task, Rank to) {
 }
 
 /// The first time, when its result does not know it yet: the record's one hold becomes the result's.
-void TaskPlane::SendFresh(TaskPtr task) {
+void TaskPlane::SendFresh(TaskPtr&& task, Rank to) {
   TaskRecord& record = *task;
-  const Rank to = record.pinned();
   if (!NeedsCredit(record) || links_.TakeCredit(to)) {
     SendNow(std::move(task), to, true);
     return;
@@ -87,7 +81,6 @@ void TaskPlane::Polled() {
 }
 
 void TaskPlane::TellClass(Rank to, const task::TaskClass& task_class) {
-  if (links_.IsTold(to, task_class.index)) return;
   parts_.router.Send(to, task_class.ToWire());
   links_.SetTold(to, task_class.index);
 }
@@ -145,43 +138,49 @@ void TaskPlane::WriteMore(wire::Writer& writer, const task::TaskExtra& extra, Ra
   writer.Rewrite(at, static_cast<std::uint32_t>(writer.size() - at - sizeof(std::uint32_t)));
 }
 
-void TaskPlane::SendNow(TaskPtr task, Rank to, bool fresh) {
+void TaskPlane::SendNow(TaskPtr&& task, Rank to, bool fresh) {
   TaskRecord& record = *task;
   if (record.TakeCountsUnstarted()) back_pressure_.SubtractUnstarted(record.memory_bytes());
   const task::TaskClass& task_class = record.task_class();
-  TellClass(to, task_class);
+  if (!links_.IsTold(to, task_class.index)) TellClass(to, task_class);
   const ObjectId id = record.result();
   const std::span<detail::ArgumentRef> arguments = record.arguments();
-  const bool small = AreSmall(arguments);
+  const bool small = arguments.empty() || AreSmall(arguments);
 
-  thread_local auto* kept = new std::vector<std::byte>();  // never destroyed, see Router::Send
-  std::vector<std::byte>& message = *kept;
+  struct {
+    wire::TaskPushHead head;
+    ObjectId actor;
+  } begin;
   using Head = wire::TaskPushHead;
-  message.resize(sizeof(Head));
-  {
-    // In place: copied right after it was put together it would have to wait for its own stores.
-    Head& head = *new (message.data()) Head();
-    parts_.router.StampHeader(head);
-    head.slot = id.slot;
-    head.generation = id.generation;
-    head.task_class = task_class.index;
-    head.attempt = record.attempt;
-    head.seed = record.seed;
-    head.flags =
-        static_cast<std::uint8_t>(static_cast<int>(record.kind()) | (record.one_cpu ? Head::kOneCpu : 0) |
-                                  (record.zero_cpu ? Head::kZeroCpu : 0) | (record.is_pinned() ? Head::kPinned : 0) |
-                                  (small ? 0 : Head::kArguments) | (record.extra() != nullptr ? Head::kMore : 0));
-    if (small) head.small_arguments = static_cast<std::uint8_t>(arguments.size());
-  }
-  wire::Writer writer(message);
-  if (record.kind() == TaskKind::kActorCall) writer(record.actor().actor_id);
-  if (small)
-    for (const auto& argument : arguments) WriteSmall(writer, argument);
-  else
-    WriteArguments(writer, record, to);
-  if (const task::TaskExtra* const extra = record.extra()) WriteMore(writer, *extra, to);
+  Head& head = begin.head;
+  parts_.router.StampHeader(head);
+  head.slot = id.slot;
+  head.generation = id.generation;
+  head.task_class = task_class.index;
+  head.flags =
+      static_cast<std::uint8_t>(static_cast<int>(record.kind()) | (record.one_cpu ? Head::kOneCpu : 0) |
+                                (record.zero_cpu ? Head::kZeroCpu : 0) | (record.is_pinned() ? Head::kPinned : 0) |
+                                (small ? 0 : Head::kArguments) | (record.extra() != nullptr ? Head::kMore : 0));
+  head.small_arguments = small ? static_cast<std::uint8_t>(arguments.size()) : 0;
+  head.attempt = record.attempt;
+  head.seed = record.seed;
+  const bool call = record.kind() == TaskKind::kActorCall;
+  if (call) begin.actor = record.actor().actor_id;
+  std::span<const std::byte> message(reinterpret_cast<const std::byte*>(&begin),
+                                     sizeof(Head) + (call ? sizeof(ObjectId) : 0));
   const std::span<const std::byte> bytes = record.bytes();
-  writer.Raw(bytes.data(), bytes.size());
+  if (!bytes.empty() || !arguments.empty() || record.extra() != nullptr) {
+    thread_local auto* kept = new std::vector<std::byte>();  // never destroyed, see Router::Send
+    kept->assign(message.begin(), message.end());
+    wire::Writer writer(*kept);
+    if (!small)
+      WriteArguments(writer, record, to);
+    else
+      for (const auto& argument : arguments) WriteSmall(writer, argument);
+    if (const task::TaskExtra* const extra = record.extra()) WriteMore(writer, *extra, to);
+    writer.Raw(bytes.data(), bytes.size());
+    message = *kept;
+  }
 
   record.where.store(static_cast<std::uint32_t>(to.value), std::memory_order_relaxed);
   record.phase.store(Phase::kOut, std::memory_order_release);

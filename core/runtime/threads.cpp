@@ -35,6 +35,9 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   void Join() {
     if (thread_.joinable()) thread_.join();
   }
+  ~Executor() override {
+    while (!came_.empty()) task::TaskPtr::Adopt(came_.Pop());
+  }
   ExecutorPool& pool() { return pool_; }
   void Wake() {
     if (worker::Sleeper* sleeper = sleeper_.load(std::memory_order_acquire); sleeper != nullptr && sleeper->Wake())
@@ -59,15 +62,21 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
     return true;
   }
   bool HandOver(task::TaskPtr& task) {
-    if (next_ || !pool_.queue_.empty() || !(std::exchange(ends_task_, false) || TakeOwnTurn())) return false;
-    next_ = std::move(task);
+    if (!pool_.queue_.empty()) return false;
+    if (!next_ && came_.empty() && (std::exchange(ends_task_, false) || TakeOwnTurn())) {
+      next_ = std::move(task);
+      return true;
+    }
+    // Those of other ranks that only this thread can run need not go through the queue.
+    if (!polls_ || !TakesTasks() || task->owned() || !task->is_pinned() || !pool_.IsAlone()) return false;
+    came_.Push(task.Release());
     return true;
   }
   void TaskEnds() { ends_task_ = TakesTasks(); }
   /// What was to be run next must not wait for something else that may be long.
   void ShareNext() {
-    if (!next_) return;
-    pool_.queue_.Push(std::move(next_));
+    if (!next_ && came_.empty()) return;
+    QueueNext();
     pool_.WakeOne();
   }
   /// In a poll of its own a task has come: whether it will run that one, and not one that came before.
@@ -124,7 +133,9 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   void SetIdle() { word().fetch_or(bit(), std::memory_order_seq_cst); }
   void ClearIdle() { word().fetch_and(~bit(), std::memory_order_relaxed); }
 
-  bool HasTask() const { return (next_ || !pool_.queue_.empty()) && TakesTasks() && (has_slot_ || pool_.HasSlot()); }
+  bool HasNext() const { return next_ || !came_.empty(); }
+  bool AnyTask() const { return HasNext() || !pool_.queue_.empty(); }
+  bool HasTask() const { return AnyTask() && TakesTasks() && (has_slot_ || pool_.HasSlot()); }
   bool HasLaneJob() const { return (next_job_ != nullptr || !pool_.lanes_->empty()) && TakesLaneJobs(); }
   bool HasWork() {
     return HasReady() || HasTask() || HasLaneJob() || (pool_.stop_.load(std::memory_order_acquire) && parked() == 0);
@@ -154,10 +165,10 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   /// next cell from the writer, who then waits for it with each message.
   void Poll() {
     const std::uint64_t now = base::CycleTicks();
-    if (!pool_.queue_.empty() && now - polled_at_ < kTicksBetweenPolls) return;
+    if ((!came_.empty() || !pool_.queue_.empty()) && now - polled_at_ < kTicksBetweenPolls) return;
     polled_at_ = now;
     polls_ = true;
-    free_for_task_ = !next_ && TakesTasks() && pool_.queue_.empty();
+    free_for_task_ = TakesTasks() && !AnyTask();
     pool_.progress_.PollIfDue();
     polls_ = false;
   }
@@ -190,20 +201,30 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   }
   bool RunTask() {
     if (has_slot_ && pool_.work_.SlotsAreOwed()) GiveSlotBack();
-    if ((!next_ && pool_.queue_.empty()) || !TakesTasks()) return false;
+    if (!AnyTask() || !TakesTasks()) return false;
     if (!has_slot_ && !pool_.slots_.TryTake(Amount::Whole(1))) {
-      if (next_) pool_.queue_.Push(std::move(next_));
+      QueueNext();
       return false;
     }
     has_slot_ = true;
-    task::TaskPtr task = next_ && next_->Claim() ? std::move(next_) : task::TaskPtr();
-    next_ = {};
-    if (!task) task = pool_.queue_.Pop(static_cast<std::size_t>(index_));
+    const task::TaskPtr task = TakeTask();
     if (!task) return false;
     core_.Take();
-    pool_.work_.RunOnExecutor(std::move(task), index_);
+    pool_.work_.RunOnExecutor(task, index_);
     ends_task_ = false;
     return true;
+  }
+  /// Claimed. Empty where there is none.
+  task::TaskPtr TakeTask() {
+    while (HasNext()) {
+      task::TaskPtr task = next_ ? std::move(next_) : task::TaskPtr::Adopt(came_.Pop());
+      if (task->Claim()) return task;
+    }
+    return pool_.queue_.Pop(static_cast<std::size_t>(index_));
+  }
+  void QueueNext() {
+    if (next_) pool_.queue_.Push(std::move(next_));
+    while (!came_.empty()) pool_.queue_.Push(task::TaskPtr::Adopt(came_.Pop()));
   }
 
   ExecutorPool& pool_;
@@ -215,6 +236,7 @@ class ExecutorPool::Executor : public worker::FiberThread, public WaitHooks {
   static constexpr std::uint64_t kTicksBetweenPolls = 4096;
   std::uint64_t polled_at_ = 0;         // CycleTicks
   task::TaskPtr next_;                  // came in its own poll, or with the end of its task: run before the queue
+  task::RecordList came_;               // came after that, while the queue was empty: run after it; with their holds
   bool ends_task_ = false;              // it tells of a task's end, and is free for what becomes ready by that
   LaneJob* next_job_ = nullptr;         // the same of a lane job
   bool free_for_task_ = false;          // while it polls: nothing is queued that it has to run first
@@ -297,7 +319,7 @@ bool ExecutorPool::WakeOne() {
   if (this_executor != nullptr && &this_executor->pool() == this) {
     // An executor that polls and got the task itself is the best to run it: it is awake.
     if (this_executor->TakeOwnTurn()) return true;
-    if (this_executor->polls() && started_.load(std::memory_order_relaxed) == 1) return false;  // there is no other
+    if (this_executor->polls() && IsAlone()) return false;
   }
   node::FullFence();  // after the push, before the look at who is idle
   if (!HasSlot()) return false;

@@ -16,6 +16,7 @@
 #include "core/runtime/lane_pool.hpp"
 #include "core/runtime/wait_point.hpp"
 #include "core/scheduling/ready_queue.hpp"
+#include "core/task/record_list.hpp"
 #include "core/topology/cpu_set.hpp"
 #include "core/worker/fiber.hpp"
 #include "core/worker/progress.hpp"
@@ -26,7 +27,7 @@ namespace manta::runtime {
 class ThreadWork {
  public:
   /// Runs a claimed one-CPU task on executor `executor`.
-  virtual void RunOnExecutor(task::TaskPtr task, int executor) = 0;
+  virtual void RunOnExecutor(const task::TaskPtr& task, int executor) = 0;
   /// An executor has found nothing to do, and there is a CPU for it.
   virtual void ExecutorIsIdle() = 0;
   /// A CPU was given back to the rank's slots.
@@ -63,8 +64,8 @@ class ExecutorPool {
   /// Ends the threads when their parked tasks are done.
   void Stop();
   /// Gives `task` to the calling thread if that is an executor that polls with nothing to do, or tells of the end of
-  /// the task that it ran: it runs the task when that is over, past the queue. Else the task is left to the caller, to
-  /// push it.
+  /// the task that it ran, or polls and is the only one that may run it: it runs the task when that is over, past the
+  /// queue. Else the task is left to the caller, to push it.
   bool HandOver(task::TaskPtr& task);
   /// The same for a lane job, where no other is queued.
   bool HandOver(LaneJob* job);
@@ -92,6 +93,8 @@ class ExecutorPool {
 
  private:
   static constexpr std::int64_t kPatienceNs = 200'000;  // and a tick
+  /// Whether there is one executor only. A second comes when that one is in a lane job, and so has shared what it had.
+  bool IsAlone() const { return started_.load(std::memory_order_relaxed) == 1; }
   bool HasSlot() const { return slots_.FreeOf(options_.my_index) >= Amount::Whole(1); }
   void StartNext();  // with start_mutex_ held
   enum Takes : std::uint8_t { kTasks = 1, kLaneJobs = 2 };

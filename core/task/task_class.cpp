@@ -11,15 +11,12 @@
 namespace manta::task {
 namespace {
 
-constexpr std::uint32_t kChunkBits = 10;
-constexpr std::uint32_t kChunks = 1024;
+using namespace class_table;
 
 struct Table {
   std::mutex mutex;
   std::unordered_multimap<std::size_t, const TaskClass*> by_hash;  // guarded by mutex
   std::uint32_t count = 0;                                         // guarded by mutex
-  // Written once each under the mutex (release), read by any thread (acquire).
-  std::atomic<TaskClass*> chunks[kChunks]{};
 };
 Table& TheTable() {
   static auto* table = new Table();  // records name classes until the process ends
@@ -38,12 +35,12 @@ const TaskClass& InternShared(const TaskClassKey& key, std::size_t hash) {
   for (auto it = first; it != last; ++it)
     if (static_cast<const TaskClassKey&>(*it->second) == key) return *it->second;
   MANTA_EXPECT(table.count < (kChunks << kChunkBits), "this program makes tasks of more than a million kinds");
-  TaskClass* chunk = table.chunks[table.count >> kChunkBits].load(std::memory_order_relaxed);
+  TaskClass* chunk = chunks[table.count >> kChunkBits].load(std::memory_order_relaxed);
   if (chunk == nullptr) {
-    chunk = new TaskClass[1u << kChunkBits];
-    table.chunks[table.count >> kChunkBits].store(chunk, std::memory_order_release);
+    chunk = new TaskClass[kChunk];
+    chunks[table.count >> kChunkBits].store(chunk, std::memory_order_release);
   }
-  TaskClass& made = chunk[table.count & ((1u << kChunkBits) - 1)];
+  TaskClass& made = chunk[table.count & (kChunk - 1)];
   static_cast<TaskClassKey&>(made) = key;
   made.index = table.count++;
   table.by_hash.emplace(hash, &made);
@@ -96,11 +93,6 @@ const TaskClass& InternTaskClass(const detail::CallSpec& call, detail::Exception
       slot->callable.is_code != call.callable.is_code || slot->retry_matcher != retry_matcher)
     slot = &InternTaskClass({call.thunk, call.function, call.callable, retry_matcher});
   return *slot;
-}
-
-const TaskClass& TaskClassAt(std::uint32_t index) {
-  // Acquire: the class was whole before its chunk, or before the message or queue that brought its number here.
-  return TheTable().chunks[index >> kChunkBits].load(std::memory_order_acquire)[index & ((1u << kChunkBits) - 1)];
 }
 
 }  // namespace manta::task

@@ -40,6 +40,19 @@ struct TaskClass : TaskClassKey {
 const TaskClass& InternTaskClass(const TaskClassKey& key);
 /// The class of a call.
 const TaskClass& InternTaskClass(const detail::CallSpec& call, detail::ExceptionMatcher retry_matcher);
-const TaskClass& TaskClassAt(std::uint32_t index);
+
+namespace class_table {
+inline constexpr std::uint32_t kChunkBits = 10;
+inline constexpr std::uint32_t kChunk = 1u << kChunkBits;
+inline constexpr std::uint32_t kChunks = 1024;
+// Written once each under a mutex (release), read by any thread (acquire).
+inline constinit std::atomic<TaskClass*> chunks[kChunks]{};
+}  // namespace class_table
+
+inline const TaskClass& TaskClassAt(std::uint32_t index) {
+  // Acquire: the class was whole before its chunk, or before the message or queue that brought its number here.
+  const TaskClass* const chunk = class_table::chunks[index >> class_table::kChunkBits].load(std::memory_order_acquire);
+  return chunk[index & (class_table::kChunk - 1)];
+}
 
 }  // namespace manta::task

@@ -35,45 +35,52 @@ void ArgumentPart::ObjectDone(object::ObjectState&) {
   if (Await(task, *events_)) events_->ArgumentsDone(std::move(task));
 }
 
-TaskRecord::TaskRecord(const Layout& layout, bool owned)
-    : kind_(layout.kind),
+inline TaskRecord::TaskRecord(TaskKind kind, bool owned, bool extra, bool arguments, std::size_t inside)
+    : kind_(kind),
       one_cpu(false),
       zero_cpu(false),
       ordered(false),
       pinned_(false),
       owned_(owned),
-      has_extra_(layout.extra || layout.bytes > kMaxInside),
-      has_arguments_(layout.arguments != 0),
-      bytes_(static_cast<std::uint16_t>(layout.bytes > kMaxInside ? 0 : layout.bytes & 0x1fff)),
+      has_extra_(extra),
+      has_arguments_(arguments),
+      has_parts_(extra || arguments || kind == TaskKind::kActorCall),
+      bytes_(static_cast<std::uint16_t>(inside)),
       credit_returned(false),
       counts_unended(false),
       counts_unstarted(false) {
   result_.object = nullptr;
-  if (kind_ == TaskKind::kActorCall) new (ActorSlot()) ActorPart();
-  if (has_arguments_) new (ArgumentSlot()) ArgumentPart(layout.arguments, sizeof(TaskRecord) + actor_bytes());
-  if (has_extra_) *ExtraSlot() = new TaskExtra();
-  if (layout.bytes > kMaxInside) {
-    (*ExtraSlot())->bytes = std::make_unique_for_overwrite<std::byte[]>(layout.bytes);
-    (*ExtraSlot())->byte_count = layout.bytes;
-  }
 }
 
-TaskRecord::~TaskRecord() {
-  ResetResult();
+inline TaskRecord* TaskRecord::Make(const Layout& layout, bool owned) {
+  const bool outside = layout.bytes > kMaxInside;
+  const std::size_t inside = outside ? 0 : layout.bytes;
+  const bool extra = layout.extra || outside;
+  const bool call = layout.kind == TaskKind::kActorCall;
+  std::size_t parts = call ? sizeof(ActorPart) : 0;
+  if (layout.arguments != 0) parts += ArgumentPart::BytesFor(layout.arguments);
+  if (extra) parts += sizeof(TaskExtra*);
+  auto* const record = new (base::SlabAllocate(sizeof(TaskRecord) + parts + inside))
+      TaskRecord(layout.kind, owned, extra, layout.arguments != 0, inside);
+  if (parts != 0) record->MakeParts(layout, outside);
+  return record;
+}
+
+void TaskRecord::MakeParts(const Layout& layout, bool outside) {
+  if (kind_ == TaskKind::kActorCall) new (ActorSlot()) ActorPart();
+  if (has_arguments_) new (ArgumentSlot()) ArgumentPart(layout.arguments, sizeof(TaskRecord) + actor_bytes());
+  if (!has_extra_) return;
+  auto* const extra = *ExtraSlot() = new TaskExtra();
+  if (!outside) return;
+  extra->bytes = std::make_unique_for_overwrite<std::byte[]>(layout.bytes);
+  extra->byte_count = layout.bytes;
+}
+
+void TaskRecord::DestroyParts() {
   if (has_extra_) delete *ExtraSlot();
   if (has_arguments_) ArgumentSlot()->~ArgumentPart();
   if (kind_ == TaskKind::kActorCall) ActorSlot()->~ActorPart();
 }
-
-TaskRecord* TaskRecord::Allocate(const Layout& layout, bool owned) {
-  const std::size_t head = (layout.kind == TaskKind::kActorCall ? sizeof(ActorPart) : 0) +
-                           (layout.arguments != 0 ? ArgumentPart::BytesFor(layout.arguments) : 0) +
-                           (layout.extra || layout.bytes > kMaxInside ? sizeof(TaskExtra*) : 0);
-  const std::size_t inside = layout.bytes > kMaxInside ? 0 : layout.bytes;
-  return new (base::SlabAllocate(sizeof(TaskRecord) + head + inside)) TaskRecord(layout, owned);
-}
-
-std::size_t TaskRecord::block_bytes() const { return sizeof(TaskRecord) + head_bytes() + bytes_; }
 
 void TaskRecord::operator delete(TaskRecord* record, std::destroying_delete_t) {
   const std::size_t bytes = record->block_bytes();
@@ -82,25 +89,20 @@ void TaskRecord::operator delete(TaskRecord* record, std::destroying_delete_t) {
 }
 
 TaskPtr TaskRecord::MakeOwned(const Layout& layout, object::Handle result) {
-  TaskPtr task = TaskPtr::First(Allocate(layout, true));
+  TaskPtr task = TaskPtr::First(Make(layout, true));
   // The handle's hold becomes the record's.
   task->result_.object = static_cast<object::ObjectState*>(std::move(result).Release());
   return task;
 }
 
 TaskPtr TaskRecord::MakeForeign(const Layout& layout, const ObjectId& result) {
-  TaskPtr task = TaskPtr::First(Allocate(layout, false));
+  TaskPtr task = TaskPtr::First(Make(layout, false));
   task->result_.id = {result.slot, result.generation};
   task->rank_ = result.owner.value;
   return task;
 }
 
-void TaskRecord::ResetResult() {
-  if (!owned_) return;
-  object::Handle::Adopt(std::exchange(result_.object, nullptr)).Reset();
-}
-
-std::span<std::byte> TaskRecord::bytes() {
+std::span<std::byte> TaskRecord::BytesBehindParts() {
   if (has_extra_ && (*ExtraSlot())->byte_count != 0) return {(*ExtraSlot())->bytes.get(), (*ExtraSlot())->byte_count};
   return {Tail() + head_bytes(), bytes_};
 }

@@ -13,6 +13,7 @@
 #include <new>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/amount.hpp"
@@ -147,11 +148,16 @@ class TaskRecord final : public base::Counted {
   static TaskPtr MakeForeign(const Layout& layout, const ObjectId& result);
   void operator delete(TaskRecord* record, std::destroying_delete_t);
 
-  ~TaskRecord();
+  ~TaskRecord() {
+    ResetResult();
+    if (has_parts_) DestroyParts();
+  }
 
   // ---- fixed after submission or arrival ----
   TaskKind kind() const { return kind_; }
   bool owned() const { return owned_; }
+  /// A task of exactly one CPU.
+  bool is_plain_cpu_task() const { return kind_ == TaskKind::kTask && one_cpu; }
   /// To rank pinned(), or where the task is another rank's: to this one.
   bool is_pinned() const { return pinned_; }
   /// The result's id: names the task. The owner's record loses it when the task is done (ResetResult).
@@ -167,7 +173,12 @@ class TaskRecord final : public base::Counted {
   }
   const TaskClass& task_class() const { return TaskClassAt(class_index_); }
   void SetClass(const TaskClass& task_class) { class_index_ = task_class.index; }
-  std::span<std::byte> bytes();
+  std::span<std::byte> bytes() {
+    if (!has_parts_) return {Tail(), bytes_};
+    return BytesBehindParts();
+  }
+  /// Whether it has an extra, an actor's part or arguments.
+  bool has_parts() const { return has_parts_; }
 
   TaskExtra* extra() const { return has_extra_ ? *ExtraSlot() : nullptr; }
   ActorPart& actor() const { return *ActorSlot(); }
@@ -190,7 +201,9 @@ class TaskRecord final : public base::Counted {
   /// The owner's hold on the result, until it is done; touched by whoever completes the task.
   object::ObjectState* result_object() const { return owned_ ? result_.object : nullptr; }
   /// At the end: gives the hold back.
-  void ResetResult();
+  void ResetResult() {
+    if (owned_) object::Handle::Adopt(std::exchange(result_.object, nullptr)).Reset();
+  }
 
   /// kQueued -> kRunning; false when it was cancelled, claimed or moved.
   bool Claim(Phase expected = Phase::kQueued) {
@@ -198,8 +211,12 @@ class TaskRecord final : public base::Counted {
   }
 
  private:
-  TaskRecord(const Layout& layout, bool owned);
-  static TaskRecord* Allocate(const Layout& layout, bool owned);
+  TaskRecord(TaskKind kind, bool owned, bool extra, bool arguments, std::size_t inside);
+  static TaskRecord* Make(const Layout& layout, bool owned);
+  /// `outside`: its bytes do not fit behind the record.
+  void MakeParts(const Layout& layout, bool outside);
+  void DestroyParts();
+  std::span<std::byte> BytesBehindParts();
   std::byte* Tail() const { return reinterpret_cast<std::byte*>(const_cast<TaskRecord*>(this) + 1); }
   // Behind the record, each where there is one: the actor's part, that of the arguments, the pointer to the rest; then
   // the bytes.
@@ -209,7 +226,7 @@ class TaskRecord final : public base::Counted {
   ActorPart* ActorSlot() const { return reinterpret_cast<ActorPart*>(Tail()); }
   ArgumentPart* ArgumentSlot() const { return reinterpret_cast<ArgumentPart*>(Tail() + actor_bytes()); }
   TaskExtra** ExtraSlot() const { return reinterpret_cast<TaskExtra**>(Tail() + parts_bytes()); }
-  std::size_t block_bytes() const;
+  std::size_t block_bytes() const { return sizeof(TaskRecord) + (has_parts_ ? head_bytes() : 0) + bytes_; }
 
   static constexpr std::size_t kMaxInside = 4095;  // more bytes lie in TaskExtra
 
@@ -231,14 +248,15 @@ class TaskRecord final : public base::Counted {
   std::atomic<bool> cancelled{false};         // release; read by the running task (acquire)
 
  private:
-  const bool has_arguments_;
+  const bool has_arguments_ : 1;
+  const bool has_parts_ : 1;
 
  public:
   std::uint16_t attempt = 0;                  // owner between runs; the runner
   std::uint16_t retries_left = 0;             // owner, between runs
 
  private:
-  std::uint16_t bytes_ : 13;
+  std::uint16_t bytes_;
 
  public:
   // It has waited, so that its owner (another rank's task) may send others in its place; under scheduler=central, it

@@ -145,13 +145,17 @@ class [[nodiscard]] ActorCallBuilder : public detail::OptionSetters<ActorCallBui
 
   /// Sends the call and returns its result's ref at once. A dead actor is an ActorDiedError at Get. Any thread.
   template <class... A>
-  auto Remote(A&&... arguments) const {
-    return Submit(typename detail::Signature<F>::params{}, std::forward<A>(arguments)...);
+  auto Remote(A&&... arguments) const& {
+    return Submit(actor_, typename detail::Signature<F>::params{}, std::forward<A>(arguments)...);
+  }
+  template <class... A>
+  auto Remote(A&&... arguments) && {
+    return Submit(std::move(actor_), typename detail::Signature<F>::params{}, std::forward<A>(arguments)...);
   }
 
  private:
   template <class... P, class... A>
-  auto Submit(detail::TypeList<P...>, A&&... arguments) const {
+  auto Submit(detail::Handle actor, detail::TypeList<P...>, A&&... arguments) const {
     using R = typename detail::Signature<F>::result;
     constexpr bool arity = sizeof...(P) == sizeof...(A);
     static_assert(arity, "manta: wrong number of arguments for this method");
@@ -169,7 +173,7 @@ class [[nodiscard]] ActorCallBuilder : public detail::OptionSetters<ActorCallBui
           detail::CallSpec call;
           call.thunk = &detail::MethodThunk<T, F, R, P...>::Run;
           detail::FillCall<P...>(call, method_, std::forward<A>(arguments)...);
-          return detail::RefOf<R>(detail::SubmitActorCall(actor_, this->options_, std::move(call)));
+          return detail::RefOf<R>(detail::SubmitActorCall(std::move(actor), this->options_, std::move(call)));
         }
       }
     }

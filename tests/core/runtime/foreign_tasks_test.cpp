@@ -19,8 +19,8 @@ TaskPtr Task(std::uint32_t slot, std::uint32_t generation = 1) {
 TEST(ForeignTasks, AreFoundByTheirIdsUntilTheyEnd) {
   ForeignTasks tasks(2);
   const TaskPtr near = Task(3), far = Task(1'000'000);
-  tasks.Add(near);
-  tasks.Add(far);
+  tasks.Add(near, near->result());
+  tasks.Add(far, far->result());
 
   EXPECT_EQ(tasks.Find(near->result()), near);
   EXPECT_EQ(tasks.Find(far->result()), far);
@@ -37,8 +37,8 @@ TEST(ForeignTasks, AreFoundByTheirIdsUntilTheyEnd) {
 TEST(ForeignTasks, KeepTheLaterAttemptWhenTheEarlierEnds) {
   ForeignTasks tasks(2);
   const TaskPtr first = Task(3), again = Task(3);
-  tasks.Add(first);
-  tasks.Add(again);
+  tasks.Add(first, first->result());
+  tasks.Add(again, again->result());
 
   tasks.Remove(first, first->result());
 
@@ -62,7 +62,7 @@ TEST(ForeignTasks, AreLetGoOfOnceWhateverMeets) {
   for (int round = 0; round < kRounds; ++round) {
     const ObjectId id{Rank(1), 7, static_cast<std::uint32_t>(round + 1)};
     const TaskPtr task = TaskRecord::MakeForeign({}, id);
-    tasks.Add(task);
+    tasks.Add(task, task->result());
     to_end.store(TaskPtr(task).Release(), std::memory_order_release);
     while (task->phase.load(std::memory_order_acquire) != Phase::kDone) tasks.Find(id);
     while (tasks.Find(id)) std::this_thread::yield();  // its end is near

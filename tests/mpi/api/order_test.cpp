@@ -5,9 +5,11 @@
 #include <manta/manta.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/mpi/api/support.hpp"
@@ -61,6 +63,35 @@ TEST(Order, OnAChosenRankIsExact) {
     manta::Get(refs);
 
     EXPECT_EQ(journal.Lines(), expected);
+  }
+}
+
+// Tasks of another rank that come while the only executor polls for a method that waits: they must not be kept for
+// after it.
+int AfterGate(int value, int) { return value; }
+
+class Waiter {
+ public:
+  int SumOf(const std::vector<manta::ObjectRef<int>>& refs) {
+    int sum = 0;
+    for (const auto& ref : refs) sum += manta::Get(ref);
+    return sum;
+  }
+};
+
+TEST(Order, LetsAMethodWaitForTasksThatComeLaterToItsRank) {
+  for (int rank = 0; rank < manta::NumRanks(); ++rank) {
+    api_test::Gate gate;
+    // Behind the gate of the driver's rank, so that they are sent when the method waits.
+    const auto later = manta::Task(api_test::ValueBehindGate).SetRank(0).Remote(gate.path(), 0);
+    std::vector<manta::ObjectRef<int>> refs;
+    for (int i = 0; i < 100; ++i) refs.push_back(manta::Task(AfterGate).SetRank(rank).Remote(i, later));
+    const auto waiter = manta::Actor<Waiter>().SetRank(rank).Remote();
+    const auto sum = waiter.Task(&Waiter::SumOf).Remote(refs);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    gate.Open();
+
+    EXPECT_EQ(manta::Get(sum, api_test::kPatience), 4950) << "on rank " << rank;
   }
 }
 

@@ -122,7 +122,7 @@ struct CallSpec {
 };
 
 Handle SubmitTask(const TaskOptions& options, CallSpec&& call);
-Handle SubmitActorCall(const Handle& actor, const TaskOptions& options, CallSpec&& call);
+Handle SubmitActorCall(Handle actor, const TaskOptions& options, CallSpec&& call);
 Handle CreateActor(const ActorOptions& options, CallSpec&& call);
 void CancelTask(const Handle& result);
 void KillActor(const Handle& actor, bool no_restart);
