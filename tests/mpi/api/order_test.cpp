@@ -74,7 +74,7 @@ class Waiter {
  public:
   int SumOf(const std::vector<manta::ObjectRef<int>>& refs) {
     int sum = 0;
-    for (const auto& ref : refs) sum += manta::Get(ref);
+    for (const auto& ref : refs) sum += *manta::Get(ref);
     return sum;
   }
 };
@@ -91,7 +91,7 @@ TEST(Order, LetsAMethodWaitForTasksThatComeLaterToItsRank) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     gate.Open();
 
-    EXPECT_EQ(manta::Get(sum, api_test::kPatience), 4950) << "on rank " << rank;
+    EXPECT_EQ(*manta::Get(sum, api_test::kPatience), 4950) << "on rank " << rank;
   }
 }
 
