@@ -18,11 +18,6 @@ std::uint32_t IncarnationOf(const TaskRecord& creation) {
   return creation.extra() == nullptr ? 0 : creation.extra()->incarnation;
 }
 
-/// Whether Finish runs no code of the user's: no value to be written, no argument to be destroyed.
-bool EndsQuietly(const TaskRecord& call, const task::RunResult& result) {
-  return result.live == nullptr && result.error == nullptr && !result.actor_exits && call.argument_part() == nullptr;
-}
-
 task::RunResult CancelledCall() {
   task::RunResult result;
   result.error = object::MakeError(object::ErrorKind::kCancelled, "the actor call was cancelled");
@@ -274,18 +269,15 @@ void ActorPlane::RunCalls(const ActorPtr& actor, std::uint32_t incarnation, bool
     }
     TaskPtr follower;
     bool mine = false;  // not of a kill that came meanwhile, which then tells of its end
-    const bool quiet = EndsQuietly(*task, result);
     {
       std::lock_guard lock(actor->mutex);
       mine = actor->running_calls.Remove(*task);
-      // Nobody else can run the next one before the user's code of this one has ended.
-      if (quiet)
-        follower = take_or_leave(turn_is_over);
-      else if (!several)
-        follower = take(turn_is_over);
+      // Nobody else can run the next one before this one has ended in every respect.
+      if (!several) follower = take(turn_is_over);
     }
     if (claimed && mine) parts_.tasks.Finish(task, run, std::move(result));
-    if (!follower && !quiet) {
+    if (!follower) {
+      // After the answer: where that woke the caller on this core, the next call may be here by now.
       std::lock_guard lock(actor->mutex);
       follower = take_or_leave(turn_is_over);
     }
