@@ -28,12 +28,13 @@ struct Ring {
   // Written by the ring's thread (release, after the record), read by readers (acquire): records below it are there.
   std::atomic<std::uint64_t> written{0};
   const std::unique_ptr<Slot[]> slots = std::make_unique<Slot[]>(kEventsKept);
+  std::uint64_t last = CycleTicks();  // of the last record; the thread's own
 
   void Write(EventKind kind, std::uint64_t a, std::uint64_t b) {
     const std::uint64_t number = written.load(std::memory_order_relaxed);
     Slot& slot = slots[number & (kEventsKept - 1)];
     slot.head.store(0, std::memory_order_relaxed);
-    slot.time.store(CycleTicks(), std::memory_order_release);
+    slot.time.store(last, std::memory_order_release);
     slot.a.store(a, std::memory_order_release);
     slot.b.store(b, std::memory_order_release);
     slot.head.store((number + 1) << 16 | static_cast<std::uint64_t>(kind), std::memory_order_release);
@@ -125,6 +126,11 @@ __attribute__((noinline, cold)) void MakeRing() {
 }  // namespace
 
 void detail::RecordNow(EventKind kind, std::uint64_t a, std::uint64_t b) {
+  if (mine != nullptr) mine->last = CycleTicks();
+  RecordThen(kind, a, b);
+}
+
+void detail::RecordThen(EventKind kind, std::uint64_t a, std::uint64_t b) {
   if (mine == nullptr) {
     if (over) return;
     MakeRing();

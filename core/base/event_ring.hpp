@@ -54,6 +54,10 @@ namespace detail {
 // Written by RecordEvents, read by every Record. Relaxed: nothing but recording hangs on it.
 inline std::atomic<bool> events_on{false};
 void RecordNow(EventKind kind, std::uint64_t a, std::uint64_t b);
+void RecordThen(EventKind kind, std::uint64_t a, std::uint64_t b);
+inline std::uint64_t FirstWord(const ObjectId& id) {
+  return static_cast<std::uint64_t>(static_cast<std::uint32_t>(id.owner.value)) << 32 | id.slot;
+}
 }  // namespace detail
 
 inline void Record(EventKind kind, std::uint64_t a = 0, std::uint64_t b = 0) {
@@ -61,8 +65,12 @@ inline void Record(EventKind kind, std::uint64_t a = 0, std::uint64_t b = 0) {
     detail::RecordNow(kind, a, b);
 }
 /// `a` is owner and slot, `b` the generation: see EventObject.
-inline void Record(EventKind kind, const ObjectId& id) {
-  Record(kind, static_cast<std::uint64_t>(static_cast<std::uint32_t>(id.owner.value)) << 32 | id.slot, id.generation);
+inline void Record(EventKind kind, const ObjectId& id) { Record(kind, detail::FirstWord(id), id.generation); }
+/// With the time of this thread's last record: for what happens right after that, or at once with it. Reading the counter
+/// is half of a record's price.
+inline void RecordWithLast(EventKind kind, const ObjectId& id) {
+  if (detail::events_on.load(std::memory_order_relaxed)) [[unlikely]]
+    detail::RecordThen(kind, detail::FirstWord(id), id.generation);
 }
 inline ObjectId EventObject(const Event& event) {
   return {Rank(static_cast<std::int32_t>(event.a >> 32)), static_cast<std::uint32_t>(event.a),

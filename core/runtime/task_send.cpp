@@ -186,7 +186,10 @@ void TaskPlane::SendNow(TaskPtr&& task, Rank to, bool fresh) {
   record.phase.store(Phase::kOut, std::memory_order_release);
   // A Cancel that came between the claim and this saw kRunning and sent nothing.
   const bool cancelled = record.cancelled.load(std::memory_order_acquire);
-  base::Record(base::EventKind::kTaskSent, id);
+  if (fresh)
+    base::RecordWithLast(base::EventKind::kTaskSent, id);  // it was submitted just now
+  else
+    base::Record(base::EventKind::kTaskSent, id);
   // Our hold goes now: after the message it would wait for the line in which that lies, which the other rank has.
   if (fresh) record.result_object()->SetProducer(task.Release());
   else task = {};

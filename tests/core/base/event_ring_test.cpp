@@ -46,6 +46,28 @@ TEST_F(Events, KeepOrderKindAndArguments) {
   }
 }
 
+TEST_F(Events, MayHaveTheTimeOfTheLast) {
+  const ObjectId id{Rank(7), 1, 110};
+  Record(EventKind::kTaskSubmitted, id);
+  while (CycleTicks() == CycleTicks()) {
+  }
+  RecordWithLast(EventKind::kTaskSent, id);
+  Record(EventKind::kTaskEnded, id);
+  const std::vector<Event> events = Mine(110);
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events[0].time_ns, events[1].time_ns);
+  EXPECT_EQ(events[1].kind, EventKind::kTaskSent);
+  EXPECT_LE(events[1].time_ns, events[2].time_ns);
+}
+
+TEST_F(Events, AThreadsFirstMayBeOneWithTheTimeOfTheLast) {
+  const std::int64_t before = NowNanoseconds();
+  std::thread([] { RecordWithLast(EventKind::kTaskSent, ObjectId{Rank(7), 1, 111}); }).join();
+  const std::vector<Event> events = Mine(111);
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_GE(events[0].time_ns, before - 100'000);
+}
+
 TEST_F(Events, HoldAnObjectsId) {
   const ObjectId id{Rank(7), 0xfedcba98u, 102};
   Record(EventKind::kTaskSent, id);
