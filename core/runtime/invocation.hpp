@@ -40,9 +40,15 @@ class TaskInvocation final : public detail::Invocation {
   const std::byte* ArrayInPlace(const detail::ArgumentRef& argument, std::size_t* size_bytes) override {
     ObjectState& object = *object::StateOf(argument.object);
     std::lock_guard lock(object.Lock());
-    if (object.bytes() == nullptr || object.format() != detail::Format::kArray) return nullptr;
-    *size_bytes = object.size();
-    return object.bytes();
+    if (object.format() != detail::Format::kArray) return nullptr;
+    if (object.bytes() != nullptr) {
+      *size_bytes = object.size();
+      return object.bytes();
+    }
+    const object::Cold* const cold = object.cold();
+    if (cold == nullptr || cold->live == nullptr) return nullptr;
+    *size_bytes = cold->ops->measure(cold->live.get());
+    return static_cast<const std::byte*>(cold->ops->elements(cold->live.get()));
   }
   void ReturnNothing() override {}
   void ReturnPlain(const TypeOps& ops, const void* value) override {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -96,6 +97,15 @@ class LocalStore {
   /// Reader side: the bytes of an entry of any rank of this node, kept until Unpin.
   std::optional<node::EntryView> Pin(std::uint32_t entry, ObjectId id) { return entries_.Pin(entry, id); }
   void Unpin(std::uint32_t entry) { entries_.Unpin(entry); }
+  /// The same as a pointer to the bytes that unpins them at its end, which may come after this store's. Empty where the
+  /// entry is another object's by now.
+  std::shared_ptr<const std::byte> Keep(std::uint32_t entry, ObjectId id) {
+    const auto view = Pin(entry, id);
+    if (!view) return nullptr;
+    return {At(view->offset), [alive = std::weak_ptr<LocalStore*>(alive_), entry](const std::byte*) {
+              if (const auto store = alive.lock()) (*store)->Unpin(entry);
+            }};
+  }
 
  private:
   void FreeBytesOf(std::uint32_t entry) {
@@ -116,6 +126,7 @@ class LocalStore {
   std::mutex mutex_;
   std::unordered_map<std::uint32_t, std::uint64_t> held_;  // offset by entry; guarded by mutex_
   std::vector<std::uint32_t> dying_;                       // guarded by mutex_
+  const std::shared_ptr<LocalStore*> alive_ = std::make_shared<LocalStore*>(this);  // gone with it
 };
 
 }  // namespace manta::runtime

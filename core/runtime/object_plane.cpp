@@ -32,7 +32,7 @@ void ObjectPlane::CheckSerialize(const TypeOps& ops, std::shared_ptr<const void>
   const auto bytes = AlignedBytes(size);
   std::vector<Handle> refs;
   ops.write(object.get(), bytes.get(), size, &refs);
-  object = ops.load(bytes.get(), size);
+  object = ops.load(bytes.get(), size, bytes);
 }
 
 Handle ObjectPlane::PutOwned(const TypeOps& ops, std::shared_ptr<const void> live) {
@@ -156,7 +156,7 @@ std::shared_ptr<const void> ObjectPlane::Materialize(ObjectState& object, const 
     {
       std::lock_guard lock(object.Lock());
       cold = &object.MakeCold();
-      if (cold->live != nullptr) return cold->live;
+      if (cold->live != nullptr && SameType(*cold->ops, ops)) return cold->live;
       if (cold->data != nullptr && cold->size > options_.inline_bytes && object.format() == detail::Format::kPlain &&
           object.type_hash == ops.hash && ops.alignment <= kStoreAlignment) {
         // Read in place: the memory is kept by itself, or by a hold on the object.
@@ -179,27 +179,54 @@ std::shared_ptr<const void> ObjectPlane::Materialize(ObjectState& object, const 
     ObjectState& object;
     Cold& cold;
   } done{object, *cold};
+  std::shared_ptr<const void> live = Load(object, ops);
+  std::lock_guard lock(object.Lock());
+  if (cold->live == nullptr) {  // else it is there as another type, of the same elements
+    cold->live = live;
+    cold->ops = &ops;
+  }
+  return live;
+}
+
+/// A new object of the value of a ready one, which is read in place where the type can. User code.
+std::shared_ptr<const void> ObjectPlane::Load(ObjectState& object, const TypeOps& ops) {
   MANTA_EXPECT(object.type_hash == ops.hash,
                "an object of another type than its ref says: the ref was made by a cast, or ranks differ");
-  const std::byte* const bytes = object.bytes();
-  const std::uint64_t size = object.size();
-  MANTA_ASSERT(bytes != nullptr);
   ReadScope scope(object::Hold(object));
-  std::shared_ptr<const void> live = ops.load(bytes, size);
-  Counters::Add(counters_.bytes_copied_get, size);
-  if (size > kLargeCopyBytes && !said_large_copy_.exchange(true, std::memory_order_relaxed))
-    base::SayLine("a value of " + std::to_string(size >> 20) +
-                  " MiB was copied out of the object store; a std::span parameter reads it in place");
+  const KeptBytes from = BytesOf(object);
+  MANTA_ASSERT(from.bytes != nullptr || from.size == 0);
+  std::shared_ptr<const void> loaded = ops.load(from.bytes, from.size, from.in);
+  if (ops.elements != nullptr && ops.elements(loaded.get()) == from.bytes) return loaded;
+  Counters::Add(counters_.bytes_copied_get, from.size);
+  if (from.size > kLargeCopyBytes && !said_large_copy_.exchange(true, std::memory_order_relaxed))
+    base::SayLine("a value of " + std::to_string(from.size >> 20) +
+                  " MiB was copied out of the object store; a std::span or Array parameter reads it in place");
+  return loaded;
+}
+
+/// Of a ready object: where its bytes are, or the elements of its live value; and what keeps them: nothing where they lie
+/// in its record, which may be used again.
+ObjectPlane::KeptBytes ObjectPlane::BytesOf(ObjectState& object) {
   std::lock_guard lock(object.Lock());
-  cold->live = live;
-  cold->ops = &ops;
-  return live;
+  KeptBytes kept{object.bytes(), object.size(), nullptr};
+  const Cold* const cold = object.cold();
+  if (object.inside() || cold == nullptr) return kept;
+  if (kept.bytes == nullptr && cold->live != nullptr && cold->ops->elements != nullptr) {
+    kept.in = cold->live;
+    kept.bytes = static_cast<const std::byte*>(cold->ops->elements(cold->live.get()));
+    kept.size = cold->ops->measure(cold->live.get());
+  } else if (cold->heap) {
+    kept.in = cold->heap;
+  } else if (cold->location && SameNode(cold->location->holder)) {
+    kept.in = store_.Keep(cold->location->entry, object.id);
+  }
+  return kept;
 }
 
 std::shared_ptr<const void> ObjectPlane::MaterializeFresh(ObjectState& object, const TypeOps& ops) {
   MakeBytes(object);
   ReadScope scope(object::Hold(object));
-  return ops.load(object.bytes(), object.size());
+  return ops.load(object.bytes(), object.size(), nullptr);
 }
 
 void ObjectPlane::CopyPlain(ObjectState& object, const TypeOps& ops, void* to) {

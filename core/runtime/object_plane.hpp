@@ -77,9 +77,9 @@ class ObjectPlane {
   Handle PutCopied(const TypeOps& ops, const void* object);                 // user code
   void CompleteLive(ObjectState& object, const TypeOps& ops, std::shared_ptr<const void> live);
   void CompletePlain(ObjectState& object, const TypeOps& ops, const void* bytes, std::size_t size);
-  /// Takes a value that came from `from`, with the refs in it.
   /// Takes over what comes with a result that nobody will ask for, refs and bytes, and lets it go.
   void DropValue(const wire::ValueDescriptor& value, Rank from);
+  /// Takes a value that came from `from`, with the refs in it.
   void CompleteDescriptor(ObjectState& object, const wire::ValueDescriptor& value, Rank from);
   void Fail(ObjectState& object, object::ErrorPtr error);
 
@@ -197,6 +197,13 @@ class ObjectPlane {
   void TryFreeOwned(ObjectState& object);
   void TryFreeBorrowed(ObjectState& object, const ObjectId& id);
   void FreeBlockOf(const wire::Location& location);
+  struct KeptBytes {
+    const std::byte* bytes = nullptr;
+    std::uint64_t size = 0;
+    std::shared_ptr<const void> in;
+  };
+  std::shared_ptr<const void> Load(ObjectState& object, const TypeOps& ops);
+  KeptBytes BytesOf(ObjectState& object);
   bool TakeFromNode(ObjectState& object, Rank holder, std::uint32_t entry);
   /// Writes a value of more than inline_bytes into the store. Nothing where it is smaller, or no entry is free. User
   /// code; throws OutOfMemoryError and what serialize throws.

@@ -11,6 +11,7 @@
 //   mpirun -np 4 ./program
 
 #include <manta/actor.hpp>
+#include <manta/array.hpp>
 #include <manta/config.hpp>
 #include <manta/error.hpp>
 #include <manta/object_ref.hpp>

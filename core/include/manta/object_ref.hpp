@@ -39,6 +39,10 @@ class ObjectRef {
   using value_type = T;
   ObjectRef() = default;
   explicit ObjectRef(detail::Handle handle) : handle_(std::move(handle)) {}
+  /// The same object, read as an Array instead of a std::vector or the other way round.
+  template <class U>
+    requires(!std::is_same_v<T, U> && detail::kReadsAs<T, U>)
+  ObjectRef(const ObjectRef<U>& other) : handle_(other.handle()) {}
 
   explicit operator bool() const { return static_cast<bool>(handle_); }
   /// "owner:slot.generation"; empty for an empty ref.

@@ -52,7 +52,7 @@ Bytes Written(const T& value) {
 
 template <class T>
 std::shared_ptr<const T> Loaded(const Bytes& bytes) {
-  return std::static_pointer_cast<const T>(OpsOf<T>().load(bytes.data.get(), bytes.size));
+  return std::static_pointer_cast<const T>(OpsOf<T>().load(bytes.data.get(), bytes.size, nullptr));
 }
 
 template <class T>
@@ -275,7 +275,7 @@ TEST(TypeOps, LoadFromUnalignedBytes) {
   std::memcpy(shifted.data.get() + 1, whole.data.get(), whole.size);
 
   const auto again = std::static_pointer_cast<const std::vector<double>>(
-      OpsOf<std::vector<double>>().load(shifted.data.get() + 1, whole.size));
+      OpsOf<std::vector<double>>().load(shifted.data.get() + 1, whole.size, nullptr));
 
   EXPECT_EQ(*again, numbers);
 }

@@ -85,11 +85,11 @@ constexpr bool CheckArgument() {
   using S = Stored<P>;
   using Given = std::remove_cvref_t<A>;
   if constexpr (kIsRefFor<S, Given>) {
-    constexpr bool same = std::is_same_v<typename RefValue<Given>::type, S>;
+    constexpr bool same = kReadsAs<S, typename RefValue<Given>::type>;
     static_assert(same, "manta: the ref's type is not the parameter's: a ref is not converted; pass an ObjectRef of that type");
     return same;
   } else if constexpr (kIsRefListFor<S, Given>) {
-    constexpr bool same = std::is_same_v<typename RefValue<typename Given::value_type>::type, typename S::value_type>;
+    constexpr bool same = kReadsAs<typename S::value_type, typename RefValue<typename Given::value_type>::type>;
     static_assert(same, "manta: the refs' type is not that of the parameter's elements: refs are not converted");
     return same;
   } else if constexpr (kIsView<std::remove_cvref_t<P>>) {

@@ -4,6 +4,7 @@
 // An object's bytes have one of three formats. kPlain: the value itself. kArray: the elements of a vector or string of
 // plain data, so that a span can read them in place. kArchive: what Cereal wrote.
 
+#include <manta/array.hpp>
 #include <manta/detail/archive.hpp>
 #include <manta/detail/plain.hpp>
 
@@ -12,6 +13,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <list>
 #include <map>
@@ -27,12 +29,41 @@
 #include <variant>
 #include <vector>
 
+namespace manta {
+
+// An Array inside of something that Cereal writes: as a std::vector of the same elements.
+template <class A, class T>
+void CEREAL_SAVE_FUNCTION_NAME(A& archive, const Array<T>& array) {
+  if constexpr (detail::kIsMantaArchive<A>) {
+    archive(cereal::make_size_tag(static_cast<cereal::size_type>(array.size())));
+    archive.Bytes(array.data(), array.size() * sizeof(T));
+  } else {
+    archive(array.MutableCopy());
+  }
+}
+template <class A, class T>
+void CEREAL_LOAD_FUNCTION_NAME(A& archive, Array<T>& array) {
+  std::vector<T> elements;
+  if constexpr (detail::kIsMantaArchive<A>) {
+    cereal::size_type count = 0;
+    archive(cereal::make_size_tag(count));
+    if (count > archive.left() / sizeof(T)) detail::ThrowTruncated(count * sizeof(T), archive.left());
+    elements.resize(static_cast<std::size_t>(count));
+    archive.Bytes(elements.data(), elements.size() * sizeof(T));
+  } else {
+    archive(elements);
+  }
+  array = Array<T>(std::move(elements));
+}
+
+}  // namespace manta
+
 namespace manta::detail {
 
 enum class Format : std::uint8_t { kNone = 0, kPlain = 1, kArray = 2, kArchive = 3 };
 
 struct TypeOps {
-  std::uint64_t hash;        // of the type's mangled name
+  std::uint64_t hash;        // of the mangled name of the type, or of that whose bytes are the same (Array: the vector's)
   const char* name;          // mangled
   Format format;
   std::uint32_t item_bytes;  // kPlain: of the value; kArray: of an element
@@ -40,10 +71,16 @@ struct TypeOps {
   std::size_t (*measure)(const void* object);
   /// Writes exactly `size` bytes (as measured) and appends the refs met. Throws what serialize throws.
   void (*write)(const void* object, std::byte* to, std::size_t size, std::vector<Handle>* refs);
-  /// A new object from the bytes, which need not stay. Throws UsageError on bad bytes.
-  std::shared_ptr<const void> (*load)(const std::byte* from, std::size_t size);
+  /// A new object from the bytes, which need not stay unless it keeps a copy of `kept`: what the bytes lie in, where they
+  /// may be read in place; else empty. Throws UsageError on bad bytes.
+  std::shared_ptr<const void> (*load)(const std::byte* from, std::size_t size, const std::shared_ptr<const void>& kept);
   std::uint32_t alignment;  // of the type
+  /// kArray: where the elements of an object lie; null for others.
+  const void* (*elements)(const void* object);
 };
+
+/// Whether an object of this type may be made as one of the other, of the same bytes.
+inline bool SameType(const TypeOps& a, const TypeOps& b) { return &a == &b || std::strcmp(a.name, b.name) == 0; }
 
 /// FNV-1a (Fowler, Noll, Vo) over the mangled name: the same in all processes of one build.
 constexpr std::uint64_t HashName(const char* name) {
@@ -61,8 +98,19 @@ struct ArrayElement<std::vector<U, A>> { using type = U; };
 template <class C, class Tr, class A>
   requires kPlainData<C>
 struct ArrayElement<std::basic_string<C, Tr, A>> { using type = C; };
+template <class U>
+struct ArrayElement<Array<U>> { using type = U; };
 template <class T>
 inline constexpr bool kIsArray = !std::is_void_v<typename ArrayElement<T>::type>;
+
+/// The type by whose name its bytes go.
+template <class T>
+struct SameBytesAs { using type = T; };
+template <class U>
+struct SameBytesAs<Array<U>> { using type = std::vector<U>; };
+/// Whether a ref to a `From` may be read as a `To`.
+template <class To, class From>
+inline constexpr bool kReadsAs = std::is_same_v<typename SameBytesAs<To>::type, typename SameBytesAs<From>::type>;
 
 // ---- which types can be serialized, asked of the elements too (Cereal's own traits do not look inside) ----
 template <class T>
@@ -90,6 +138,8 @@ MANTA_DETAIL_ELEMENTWISE(std::optional)
 #undef MANTA_DETAIL_ELEMENTWISE
 template <class T, class A>
 inline constexpr bool kIsSerializable<std::vector<T, A>> = kIsSerializable<T>;
+template <class T>
+inline constexpr bool kIsSerializable<Array<T>> = true;
 template <class T, class A>
 inline constexpr bool kIsSerializable<std::deque<T, A>> = kIsSerializable<T>;
 template <class T, class A>
@@ -153,10 +203,16 @@ T ArrayFrom(const std::byte* from, std::size_t count) {
       return T(items, items + count);
     }
   }
-  T value;
-  value.resize(count);
-  if (count != 0) std::memcpy(value.data(), from, count * sizeof(Item));
-  return value;
+  if constexpr (std::is_same_v<T, Array<Item>>) {
+    std::vector<Item> aligned(count);
+    if (count != 0) std::memcpy(static_cast<void*>(aligned.data()), from, count * sizeof(Item));
+    return T(std::move(aligned));
+  } else {
+    T value;
+    value.resize(count);
+    if (count != 0) std::memcpy(value.data(), from, count * sizeof(Item));
+    return value;
+  }
 }
 
 template <class T, class A>
@@ -212,9 +268,16 @@ void WriteObject(const void* object, std::byte* to, std::size_t size, std::vecto
 }
 
 template <class T>
-std::shared_ptr<const void> LoadObject(const std::byte* from, std::size_t size) {
+std::shared_ptr<const void> LoadObject(const std::byte* from, std::size_t size,
+                                       [[maybe_unused]] const std::shared_ptr<const void>& kept) {
   if constexpr (kIsArray<T>) {
-    return std::make_shared<T>(ArrayFrom<T>(from, size / sizeof(typename ArrayElement<T>::type)));
+    using Item = typename ArrayElement<T>::type;
+    if constexpr (std::is_same_v<T, Array<Item>>) {
+      const auto* const items = reinterpret_cast<const Item*>(from);
+      if (kept != nullptr && reinterpret_cast<std::uintptr_t>(from) % alignof(Item) == 0)
+        return std::make_shared<T>(std::shared_ptr<const Item>(kept, items), size / sizeof(Item));
+    }
+    return std::make_shared<T>(ArrayFrom<T>(from, size / sizeof(Item)));
   } else {
     ReadArchive archive(from, size);
     return std::shared_ptr<const T>(ReadItem<T>(archive));
@@ -233,12 +296,28 @@ constexpr std::uint32_t ItemBytesOf() {
 }
 
 template <class T>
+const void* ElementsOf(const void* object) {
+  return static_cast<const T*>(object)->data();
+}
+template <class T>
+constexpr auto ElementsFunction() -> const void* (*)(const void*) {
+  if constexpr (kIsArray<T>) return &ElementsOf<T>;
+  else return nullptr;
+}
+
+template <class T>
 const TypeOps& OpsOf() {
   static_assert(kIsSerializable<T>,
                 "manta: this type can't be sent: give it a Cereal serialize function (for all its members too)");
-  static const TypeOps ops{HashName(typeid(T).name()), typeid(T).name(),  FormatOf<T>(), ItemBytesOf<T>(),
-                           &MeasureObject<T>,          &WriteObject<T>, &LoadObject<T>,
-                           alignof(T)};
+  static const TypeOps ops{HashName(typeid(typename SameBytesAs<T>::type).name()),
+                           typeid(T).name(),
+                           FormatOf<T>(),
+                           ItemBytesOf<T>(),
+                           &MeasureObject<T>,
+                           &WriteObject<T>,
+                           &LoadObject<T>,
+                           alignof(T),
+                           ElementsFunction<T>()};
   return ops;
 }
 
