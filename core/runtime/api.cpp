@@ -217,6 +217,19 @@ Handle PutOwned(const TypeOps& ops, std::shared_ptr<const void> object) {
 Handle PutCopied(const TypeOps& ops, const void* object) {
   return RankRuntime::Require().objects().PutCopied(ops, object);
 }
+RawObject CreateRaw(std::size_t size_bytes) {
+  auto block = RankRuntime::Require().objects().CreateBlock(size_bytes);
+  std::byte* const data = block->data();
+  return {std::move(block), data};
+}
+Handle SealRaw(RawObject&& raw, const TypeOps& ops) {
+  RankRuntime& runtime = RankRuntime::Require();
+  MANTA_EXPECT(raw.block, "Seal of an array that was sealed before, or moved from; Create makes a new one");
+  auto& block = *static_cast<runtime::NewBlock*>(raw.block.get());
+  MANTA_EXPECT(block.session() == runtime.session(),
+               "Seal of an array from before Shutdown; make it again in this session");
+  return runtime.objects().SealBlock(block, ops);
+}
 void CheckUsable(const Handle& ref) { Usable(RankRuntime::Require(), ref); }
 
 std::shared_ptr<const void> GetObject(const Handle& ref, const TypeOps& ops, std::int64_t timeout_ns) {

@@ -47,6 +47,9 @@ class LocalStore {
   }
   void Abandon(std::uint64_t offset) { heap_.Free(offset); }
 
+  /// What says whether this store is still there, to what may outlive it.
+  std::weak_ptr<LocalStore*> alive() const { return alive_; }
+
   /// Makes filled bytes visible. Returns the entry, or nothing when the table is full (then the caller keeps a copy).
   std::optional<std::uint32_t> Publish(ObjectId id, std::uint64_t offset, std::uint64_t size_bytes,
                                        std::uint64_t type_hash, std::uint32_t note) {

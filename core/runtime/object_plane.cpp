@@ -83,6 +83,40 @@ Handle ObjectPlane::PutCopied(const TypeOps& ops, const void* value) {
   return handle;
 }
 
+std::shared_ptr<NewBlock> ObjectPlane::CreateBlock(std::uint64_t size_bytes) {
+  if (size_bytes > options_.inline_bytes) return std::make_shared<NewBlock>(store_, size_bytes, router_.session());
+  return std::make_shared<NewBlock>(AlignedBytes(size_bytes), size_bytes, router_.session());
+}
+
+Handle ObjectPlane::SealBlock(NewBlock& block, const TypeOps& ops) {
+  Counters::Add(counters_.puts);
+  Handle handle = MakePending();
+  ObjectState& object = *object::StateOf(handle);
+  const std::uint64_t size = block.size_bytes();
+  std::optional<wire::Location> location;
+  std::shared_ptr<std::byte[]> heap = block.heap();
+  if (block.in_store()) {
+    const auto format = static_cast<std::uint32_t>(ops.format);
+    if (const auto entry = store_.Publish(object.id, block.offset(), size, ops.hash, format)) {
+      block.Release();
+      location = wire::Location{options_.self, *entry, block.offset()};
+    } else {  // no entry is free: then it lies in this process, as what Put makes
+      heap = AlignedBytes(size);
+      std::memcpy(heap.get(), block.data(), size);
+      Counters::Add(counters_.bytes_copied_put, size);
+    }
+  }
+  object.Complete(Status::kReady, [&] {
+    object.SetType(ops.hash, ops.format);
+    Cold& cold = object.MakeCold();
+    cold.data = location ? block.data() : heap.get();
+    cold.size = size;
+    cold.heap = std::move(heap);
+    cold.location = location;
+  });
+  return handle;
+}
+
 std::optional<wire::Location> ObjectPlane::Seal(const ObjectId& id, const TypeOps& ops, const void* value,
                                                 std::size_t size, std::vector<Handle>* refs) {
   if (size <= options_.inline_bytes) return std::nullopt;

@@ -19,6 +19,7 @@
 #include "core/ports/remote_memory.hpp"
 #include "core/runtime/counters.hpp"
 #include "core/runtime/local_store.hpp"
+#include "core/runtime/new_block.hpp"
 #include "core/runtime/read_scope.hpp"
 #include "core/runtime/rma_reads.hpp"
 #include "core/runtime/router.hpp"
@@ -75,6 +76,10 @@ class ObjectPlane {
   }
   Handle PutOwned(const TypeOps& ops, std::shared_ptr<const void> object);  // user code
   Handle PutCopied(const TypeOps& ops, const void* object);                 // user code
+  /// Room for an object to be written in place. Throws OutOfMemoryError.
+  std::shared_ptr<NewBlock> CreateBlock(std::uint64_t size_bytes);
+  /// The object of its bytes, which belong to it from now on. No user code.
+  Handle SealBlock(NewBlock& block, const TypeOps& ops);
   void CompleteLive(ObjectState& object, const TypeOps& ops, std::shared_ptr<const void> live);
   void CompletePlain(ObjectState& object, const TypeOps& ops, const void* bytes, std::size_t size);
   /// Takes over what comes with a result that nobody will ask for, refs and bytes, and lets it go.

@@ -13,6 +13,7 @@
 #include <manta/actor.hpp>
 #include <manta/array.hpp>
 #include <manta/config.hpp>
+#include <manta/create.hpp>
 #include <manta/error.hpp>
 #include <manta/object_ref.hpp>
 #include <manta/resources.hpp>

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <manta/manta.hpp>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -163,6 +164,20 @@ TEST(Sessions, MayFollowEachOtherOften) {
                          .Remote(std::vector<int>(100'000));
     EXPECT_EQ(*manta::Get(ref), 100'000u);
   }
+}
+
+TEST(Sessions, MayEndBeforeAnArrayIsSealedOrLetGo) {
+  auto unsealed = manta::Create<int>(100'000);
+  auto dropped = manta::Create<int>(100'000);
+  const auto read = manta::Get(manta::ObjectRef<manta::Array<int>>(manta::Put(std::vector<int>(100'000, 3))));
+  manta::Shutdown();
+  dropped = {};
+  manta::Init({.quiet = true});
+  EXPECT_THROW(static_cast<void>(unsealed.Seal()), manta::UsageError);
+  auto other = manta::Create<int>(1'000'000);
+  std::fill(other.begin(), other.end(), 4);
+  EXPECT_EQ(read->front(), 3);
+  EXPECT_EQ(read->back(), 3);
 }
 
 }  // namespace

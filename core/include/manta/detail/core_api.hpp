@@ -131,6 +131,15 @@ std::optional<Handle> FindActor(const std::string& name);
 // ---- objects ----
 Handle PutOwned(const TypeOps& ops, std::shared_ptr<const void> object);
 Handle PutCopied(const TypeOps& ops, const void* object);
+/// The bytes of an object that is being made in place: `data`, in what `block` keeps.
+struct RawObject {
+  std::shared_ptr<void> block;
+  std::byte* data = nullptr;
+};
+/// Not set. Throws OutOfMemoryError.
+RawObject CreateRaw(std::size_t size_bytes);
+/// An object of all of its bytes, which are what `ops` would write. Throws UsageError where there is none.
+Handle SealRaw(RawObject&& raw, const TypeOps& ops);
 void CheckUsable(const Handle& ref);
 /// Waits, then throws the object's error or returns the value, materialized at most once in this process.
 std::shared_ptr<const void> GetObject(const Handle& ref, const TypeOps& ops, std::int64_t timeout_ns);
