@@ -99,7 +99,10 @@ class LocalStore {
   }
   /// Reader side: the bytes of an entry of any rank of this node, kept until Unpin.
   std::optional<node::EntryView> Pin(std::uint32_t entry, ObjectId id) { return entries_.Pin(entry, id); }
-  void Unpin(std::uint32_t entry) { entries_.Unpin(entry); }
+  void Unpin(std::uint32_t entry) {
+    // Of ours: its bytes are free now, and warm. Another rank finds out by itself.
+    if (entries_.Unpin(entry)) Reclaim();
+  }
   /// The same as a pointer to the bytes that unpins them at its end, which may come after this store's. Empty where the
   /// entry is another object's by now.
   std::shared_ptr<const std::byte> Keep(std::uint32_t entry, ObjectId id) {

@@ -153,8 +153,7 @@ void ObjectPlane::On(Rank, const wire::BorrowConfirmed& message) {
   }
   for (const Rank to : transits) router_.Send(to, wire::TransitDone{message.id});
   events_.BorrowWasConfirmed();
-  // The guards' values may have destructors of the user's.
-  if (!guards.empty()) events_.RunInLane([kept = std::make_shared<std::vector<Handle>>(std::move(guards))] {});
+  // The guards go here. Where one is the last hold, OnLastHold sees to it that no user code runs under the token.
 }
 
 void ObjectPlane::On(Rank from, const wire::BorrowDrop& message) {

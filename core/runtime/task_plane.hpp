@@ -181,8 +181,9 @@ class TaskPlane final : private task::ArgumentEvents {
   struct Delayed {
     wire::TaskDone message;
     Rank owner;
-    std::vector<Handle> unconfirmed;
+    std::vector<Handle> unconfirmed;  // confirmed, below `looked_at`: what was confirmed stays so
     std::vector<Handle> contained;
+    std::size_t looked_at = 0;
   };
 
   void SetShape(TaskRecord& task, const detail::TaskOptions& options) const;

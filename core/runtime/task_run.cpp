@@ -311,10 +311,10 @@ void TaskPlane::BorrowWasConfirmed() {
   {
     std::lock_guard lock(delayed_mutex_);
     for (auto it = delayed_.begin(); it != delayed_.end();) {
-      const bool confirmed = std::all_of(it->unconfirmed.begin(), it->unconfirmed.end(), [](const Handle& ref) {
-        return ObjectPlane::IsConfirmed(*object::StateOf(ref));
-      });
-      if (confirmed) {
+      while (it->looked_at < it->unconfirmed.size() &&
+             ObjectPlane::IsConfirmed(*object::StateOf(it->unconfirmed[it->looked_at])))
+        ++it->looked_at;
+      if (it->looked_at == it->unconfirmed.size()) {
         ready.push_back(std::move(*it));
         it = delayed_.erase(it);
       } else {
