@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "bench/micro/micro.hpp"
-#include "bench/micro/plain_mpi.hpp"
+#include "bench/support/plain_mpi.hpp"
 #include "bench/support/harness.hpp"
 
 namespace micro {

@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "bench/micro/micro.hpp"
-#include "bench/micro/plain_mpi.hpp"
+#include "bench/support/plain_mpi.hpp"
 #include "bench/micro/ranks.hpp"
 
 namespace micro {

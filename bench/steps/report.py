@@ -17,8 +17,7 @@ LIBRARIES = 0x10000000  # addresses of a program without -pie lie below
 
 def symbols(binary):
     found = []
-    for line in subprocess.run(["nm", "-C", "--defined-only", binary], capture_output=True, text=True,
-                               check=True).stdout.splitlines():
+    for line in subprocess.run(["nm", "-C", "--defined-only", binary], capture_output=True, text=True).stdout.splitlines():
         address, kind, name = line.split(" ", 2)
         if kind in "tTwWvV":
             found.append((int(address, 16), name))
@@ -30,6 +29,8 @@ def main():
         sys.exit(__doc__)
     binary, file, per, *functions = sys.argv[1:]
     table = symbols(binary)
+    if not table:
+        sys.exit(f"{binary} has no symbols: link it with them, and with -no-pie")
     begins = [address for address, _ in table]
     steps = array.array("Q")
     with open(file, "rb") as f:

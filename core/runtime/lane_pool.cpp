@@ -6,7 +6,7 @@
 #include <thread>
 #include <utility>
 
-#include "core/runtime/threads.hpp"
+#include "core/runtime/executor_pool.hpp"
 
 namespace manta::runtime {
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/node/extent_heap.hpp"
@@ -62,37 +63,36 @@ class LocalStore {
   }
   /// Gives back what Publish made visible: now, or when the last reader has left.
   void Free(std::uint32_t entry) {
-    if (entries_.Retire(entry)) {
-      FreeBytesOf(entry);
-    } else {
+    {
+      // Retired and among the dying in one step, so that its last reader finds it there.
       std::lock_guard lock(mutex_);
-      dying_.push_back(entry);
+      if (!entries_.Retire(entry)) {
+        dying_.insert(entry);
+        return;
+      }
     }
+    FreeBytesOf(entry);
   }
   /// Tries the dying again. Cheap when there are none.
   void Reclaim() {
-    std::vector<std::uint32_t> dying;
+    std::vector<std::uint32_t> left;
     {
       std::lock_guard lock(mutex_);
-      if (dying_.empty()) return;
-      dying.swap(dying_);
+      std::erase_if(dying_, [&](std::uint32_t entry) {
+        if (!entries_.TryReclaim(entry)) return false;
+        left.push_back(entry);
+        return true;
+      });
     }
-    for (const std::uint32_t entry : dying) {
-      if (entries_.TryReclaim(entry)) {
-        FreeBytesOf(entry);
-      } else {
-        std::lock_guard lock(mutex_);
-        dying_.push_back(entry);
-      }
-    }
+    for (const std::uint32_t entry : left) FreeBytesOf(entry);
   }
   /// The end of a session on all ranks of the node: whatever is left is of nobody.
   void FreeAll() {
     std::vector<std::uint32_t> left;
     {
       std::lock_guard lock(mutex_);
-      for (const auto& [entry, offset] : held_) left.push_back(entry);
-      for (const std::uint32_t entry : dying_) std::erase(left, entry);
+      for (const auto& [entry, offset] : held_)
+        if (!dying_.contains(entry)) left.push_back(entry);
     }
     for (const std::uint32_t entry : left) Free(entry);
     Reclaim();
@@ -100,8 +100,14 @@ class LocalStore {
   /// Reader side: the bytes of an entry of any rank of this node, kept until Unpin.
   std::optional<node::EntryView> Pin(std::uint32_t entry, ObjectId id) { return entries_.Pin(entry, id); }
   void Unpin(std::uint32_t entry) {
-    // Of ours: its bytes are free now, and warm. Another rank finds out by itself.
-    if (entries_.Unpin(entry)) Reclaim();
+    if (!entries_.Unpin(entry)) return;
+    {
+      std::lock_guard lock(mutex_);
+      // Another rank's, or read by others still.
+      if (!dying_.contains(entry) || !entries_.TryReclaim(entry)) return;
+      dying_.erase(entry);
+    }
+    FreeBytesOf(entry);  // warm
   }
   /// The same as a pointer to the bytes that unpins them at its end, which may come after this store's. Empty where the
   /// entry is another object's by now.
@@ -131,7 +137,7 @@ class LocalStore {
   node::ObjectEntryTable entries_;
   std::mutex mutex_;
   std::unordered_map<std::uint32_t, std::uint64_t> held_;  // offset by entry; guarded by mutex_
-  std::vector<std::uint32_t> dying_;                       // guarded by mutex_
+  std::unordered_set<std::uint32_t> dying_;                // retired, but read; guarded by mutex_
   const std::shared_ptr<LocalStore*> alive_ = std::make_shared<LocalStore*>(this);  // gone with it
 };
 

@@ -16,7 +16,7 @@
 #include "core/runtime/object_plane.hpp"
 #include "core/runtime/self_transport.hpp"
 #include "core/runtime/task_plane.hpp"
-#include "core/runtime/threads.hpp"
+#include "core/runtime/executor_pool.hpp"
 #include "core/wire/hang_messages.hpp"
 
 namespace manta::runtime {

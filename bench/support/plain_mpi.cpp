@@ -1,4 +1,4 @@
-#include "bench/micro/plain_mpi.hpp"
+#include "bench/support/plain_mpi.hpp"
 
 #include <manta/manta.hpp>
 
@@ -58,6 +58,19 @@ void Answer(int rounds) {
   for (int round = 0; round < rounds; ++round) Round(1, out, in);
 }
 
+/// This process's buffer, of pages that were touched.
+std::vector<char>& Buffer(std::size_t bytes) {
+  static std::vector<char> buffer;
+  if (buffer.size() < bytes) buffer.assign(bytes, 1);
+  return buffer;
+}
+/// Sends once its receiver says that it is ready.
+void SendOnce(std::size_t bytes) {
+  std::vector<char>& buffer = Buffer(bytes);
+  MPI_Recv(nullptr, 0, MPI_BYTE, 0, 2, g_comm, MPI_STATUS_IGNORE);
+  MPI_Send(buffer.data(), static_cast<int>(bytes), MPI_BYTE, 0, 2, g_comm);
+}
+
 }  // namespace
 
 std::uint64_t TasksMade() { return g_tasks_made; }
@@ -77,6 +90,18 @@ double PingPongMicroseconds(int trips) {
   const double spent = bench::Now() - start;
   manta::Get(half);
   return spent / trips * 1e6;
+}
+
+double ReceiveSeconds(std::size_t bytes) {
+  ++g_tasks_made;
+  const auto half = manta::Task(SendOnce).SetRank(1).Remote(bytes);
+  std::vector<char>& buffer = Buffer(bytes);
+  const double start = bench::Now();
+  MPI_Send(nullptr, 0, MPI_BYTE, 1, 2, g_comm);
+  MPI_Recv(buffer.data(), static_cast<int>(bytes), MPI_BYTE, 1, 2, g_comm, MPI_STATUS_IGNORE);
+  const double spent = bench::Now() - start;
+  manta::Get(half);
+  return spent;
 }
 
 double PipelinedPerSecond(int rounds) {

@@ -1,12 +1,9 @@
 #pragma once
-// The threads of a rank that run user code: executors (one-CPU tasks, and what holds no CPU while they have none),
-// lanes (lane_pool.hpp) and leased threads (tasks that rank 0 granted other amounts).
+// Executors: the threads of a rank that run one-CPU tasks, and what holds no CPU while they have none. What else runs user
+// code: lanes (lane_pool.hpp) and leased threads (leased_pool.hpp).
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -118,24 +115,6 @@ class ExecutorPool {
   std::atomic<bool> stop_{false};
   std::atomic<std::uint64_t> parks_{0};
   std::int64_t stuck_since_ns_ = -1;  // service thread's own: since when a task waits for an executor in a lane job
-};
-
-/// Leased threads: each runs one job at a time and then waits for another; made as they are needed.
-class LeasedPool {
- public:
-  using Job = std::function<void()>;
-  ~LeasedPool();
-  void Run(Job job);
-  void Stop();
-
- private:
-  void ThreadMain();
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Job> jobs_;              // guarded by mutex_
-  std::vector<std::thread> threads_;  // guarded by mutex_
-  std::size_t idle_ = 0;              // guarded by mutex_
-  bool stop_ = false;                 // guarded by mutex_
 };
 
 }  // namespace manta::runtime
