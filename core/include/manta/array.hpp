@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <initializer_list>
 #include <memory>
 #include <span>
@@ -43,7 +42,7 @@ class Array {
 
   Array() = default;
   /// Copies of the elements.
-  Array(const T* first, const T* last) : Array(Copied(first, static_cast<std::size_t>(last - first))) {}
+  Array(const T* first, const T* last) : Array(std::vector<T>(first, last)) {}
   explicit Array(std::span<const T> elements) : Array(elements.data(), elements.data() + elements.size()) {}
   Array(std::initializer_list<T> elements) : Array(elements.begin(), elements.end()) {}
   /// Takes them over.
@@ -87,13 +86,6 @@ class Array {
   }
 
  private:
-  static Array Copied(const void* from, std::size_t count) {
-    if (count == 0) return {};
-    std::shared_ptr<T> data(std::allocator<T>().allocate(count), [count](T* p) { std::allocator<T>().deallocate(p, count); });
-    std::memcpy(static_cast<void*>(data.get()), from, count * sizeof(T));
-    return {std::move(data), count};
-  }
-
   std::shared_ptr<const T> data_;
   std::size_t size_ = 0;
 };

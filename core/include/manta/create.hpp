@@ -32,7 +32,7 @@ class NewArray {
     return *this;
   }
 
-  /// Aligned to 64 bytes; null where there are none, and after Seal.
+  /// Aligned to 64 bytes; null after Seal.
   T* data() { return reinterpret_cast<T*>(raw_.data); }
   std::size_t size() const { return size_; }
   T* begin() { return data(); }
@@ -61,6 +61,7 @@ class NewArray {
 template <class T>
 [[nodiscard]] NewArray<T> Create(std::size_t size) {
   static_assert(sizeof(Array<T>) != 0);  // says what T must be
+  static_assert(alignof(T) <= 64, "manta: the store aligns to 64 bytes");
   if (size > std::numeric_limits<std::size_t>::max() / 2 / sizeof(T))
     throw UsageError("Create: " + std::to_string(size) + " elements of " + std::to_string(sizeof(T)) +
                      " bytes are more than any memory has");

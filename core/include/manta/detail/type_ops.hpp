@@ -79,7 +79,7 @@ struct TypeOps {
   const void* (*elements)(const void* object);
 };
 
-/// Whether an object of this type may be made as one of the other, of the same bytes.
+/// Whether they are of one type: modules may have an OpsOf each.
 inline bool SameType(const TypeOps& a, const TypeOps& b) { return &a == &b || std::strcmp(a.name, b.name) == 0; }
 
 /// FNV-1a (Fowler, Noll, Vo) over the mangled name: the same in all processes of one build.
