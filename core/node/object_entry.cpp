@@ -36,18 +36,29 @@ ObjectEntryTable::PinWord& ObjectEntryTable::PinsOf(std::uint32_t entry, std::ui
 
 std::optional<std::uint32_t> ObjectEntryTable::Publish(ObjectId id, std::uint64_t offset, std::uint64_t size_bytes,
                                                        std::uint64_t type_hash, std::uint32_t note) {
-  std::uint32_t entry = 0;
-  {
-    std::lock_guard lock(mutex_);
-    if (!reusable_.empty()) {
-      entry = reusable_.back();
-      reusable_.pop_back();
-    } else if (used_count_ < own_count_) {
-      entry = first_own_ + used_count_++;
-    } else {
-      return std::nullopt;
-    }
+  const std::optional<std::uint32_t> entry = Reserve();
+  if (entry) Seal(*entry, id, offset, size_bytes, type_hash, note);
+  return entry;
+}
+
+std::optional<std::uint32_t> ObjectEntryTable::Reserve() {
+  std::lock_guard lock(mutex_);
+  if (!reusable_.empty()) {
+    const std::uint32_t entry = reusable_.back();
+    reusable_.pop_back();
+    return entry;
   }
+  if (used_count_ < own_count_) return first_own_ + used_count_++;
+  return std::nullopt;
+}
+
+void ObjectEntryTable::GiveBack(std::uint32_t entry) {
+  std::lock_guard lock(mutex_);
+  reusable_.push_back(entry);
+}
+
+void ObjectEntryTable::Seal(std::uint32_t entry, ObjectId id, std::uint64_t offset, std::uint64_t size_bytes,
+                            std::uint64_t type_hash, std::uint32_t note) {
   Facts& facts = FactsOf(entry);
   const std::uint64_t before = facts.state.load(std::memory_order_relaxed);  // only we change it
   facts.id = id;
@@ -56,7 +67,6 @@ std::optional<std::uint32_t> ObjectEntryTable::Publish(ObjectId id, std::uint64_
   facts.type_hash = type_hash;
   facts.note = note;
   facts.state.store(Pack(UsesOf(before) + 1, EntryState::kSealed), std::memory_order_release);
-  return entry;
 }
 
 bool ObjectEntryTable::Retire(std::uint32_t entry) {
@@ -66,6 +76,14 @@ bool ObjectEntryTable::Retire(std::uint32_t entry) {
   const std::uint64_t retired = Pack(UsesOf(sealed), EntryState::kRetired);
   facts.state.store(retired, std::memory_order_seq_cst);  // then the pins: the owner's half of Dekker
   return ReclaimUnpinned(entry, retired);
+}
+
+bool ObjectEntryTable::TryRetire(std::uint32_t entry) {
+  const std::uint64_t sealed = FactsOf(entry).state.load(std::memory_order_relaxed);
+  if (Retire(entry)) return true;
+  // The facts and the bytes are what they were: a reader that sees this has them from the release before.
+  FactsOf(entry).state.store(sealed, std::memory_order_release);
+  return false;
 }
 
 bool ObjectEntryTable::TryReclaim(std::uint32_t entry) {
@@ -101,15 +119,20 @@ std::uint64_t ObjectEntryTable::FreeEntries() const {
   return own_count_ - used_count_ + reusable_.size();
 }
 
-std::optional<EntryView> ObjectEntryTable::Pin(std::uint32_t entry, ObjectId expected) {
+std::optional<EntryView> ObjectEntryTable::PinFor(std::uint32_t reader, std::uint32_t entry, ObjectId expected) {
   const Facts& facts = FactsOf(entry);
-  PinsOf(entry, my_index_).fetch_add(1, std::memory_order_seq_cst);
+  PinWord& pins = PinsOf(entry, reader);
+  pins.fetch_add(1, std::memory_order_seq_cst);
   const std::uint64_t state = facts.state.load(std::memory_order_seq_cst);  // the reader's half of Dekker
   // Sealed and pinned: the facts can't change from here on, but they may be another object's.
-  if (StateOf(state) == EntryState::kSealed && facts.id == expected)
-    return EntryView{facts.offset, facts.size_bytes, facts.type_hash, facts.note};
-  Unpin(entry);
+  if (StateOf(state) == EntryState::kSealed && facts.id == expected) return ViewOf(entry);
+  pins.fetch_sub(1, std::memory_order_release);
   return std::nullopt;
+}
+
+EntryView ObjectEntryTable::ViewOf(std::uint32_t entry) const {
+  const Facts& facts = FactsOf(entry);
+  return {facts.offset, facts.size_bytes, facts.type_hash, facts.note};
 }
 
 bool ObjectEntryTable::Unpin(std::uint32_t entry) {

@@ -49,9 +49,16 @@ class ObjectEntryTable {
   /// all of this rank's entries are in use (then the object is reached by asking its owner).
   std::optional<std::uint32_t> Publish(ObjectId id, std::uint64_t offset, std::uint64_t size_bytes,
                                        std::uint64_t type_hash, std::uint32_t note = 0);
+  /// The same in two steps, for who must know beforehand that there will be an entry. What is not sealed is given back.
+  std::optional<std::uint32_t> Reserve();
+  void Seal(std::uint32_t entry, ObjectId id, std::uint64_t offset, std::uint64_t size_bytes, std::uint64_t type_hash,
+            std::uint32_t note);
+  void GiveBack(std::uint32_t entry);
   /// Lets no new reader in. True when none is left: the entry is free again and so may the bytes be. Else ask TryReclaim
   /// until it is true. Once for each Publish.
   bool Retire(std::uint32_t entry);
+  /// Retires it if nobody reads it; else it stays as it was. A reader that looks just then is refused, and asks again.
+  bool TryRetire(std::uint32_t entry);
   /// Whether the last reader of a retired entry has left; then the entry is free again. Not after it was true.
   bool TryReclaim(std::uint32_t entry);
   /// Clears the pins that a dead rank left in this rank's entries. Only after its process is known to be gone. Then ask
@@ -64,7 +71,12 @@ class ObjectEntryTable {
 
   /// Keeps `entry` from being used again, if it still is `expected`'s. Each success needs one Unpin. Costs two cache
   /// lines, 3 ns when they are near.
-  std::optional<EntryView> Pin(std::uint32_t entry, ObjectId expected);
+  std::optional<EntryView> Pin(std::uint32_t entry, ObjectId expected) { return PinFor(my_index_, entry, expected); }
+  /// The same pin for the rank `reader` of the node, which is about to hear of it and gives it back: so that what it is
+  /// told of is still there when it looks.
+  std::optional<EntryView> PinFor(std::uint32_t reader, std::uint32_t entry, ObjectId expected);
+  /// What an entry says that the caller has pinned.
+  EntryView ViewOf(std::uint32_t entry) const;
   /// Gives a pin back. Returns whether the owner waits for pins to go (it retired the entry): then tell it, or let it
   /// find out.
   bool Unpin(std::uint32_t entry);
@@ -82,8 +94,8 @@ class ObjectEntryTable {
     std::uint64_t type_hash;
   };
   static_assert(sizeof(Facts) == kLineBytes);
-  /// Pins held by one rank. Written by that rank's threads: seq_cst to raise (see above), release to lower, so that
-  /// its reads come before the owner's next use.
+  /// Pins held by one rank. Raised by that rank's threads, and by ranks that hand it a pin (seq_cst, see above); lowered by
+  /// its own alone (release, so that its reads come before the owner's next use).
   using PinWord = std::atomic<std::uint32_t>;
 
   Facts& FactsOf(std::uint32_t entry) const;

@@ -74,20 +74,21 @@ struct BorrowerSide {
 /// before the object was done.
 struct Cold {
   static constexpr std::size_t kInsideBytes = 32;
+  static constexpr std::uint32_t kNoEntry = 0xffffffff;
 
   const TypeOps* ops = nullptr;  // of `live`
   std::shared_ptr<const void> live;
-  const std::byte* data = nullptr;  // null while the value is only live, or on another node
+  const std::byte* data = nullptr;  // null while the value is only live, or in a node's store
   std::uint64_t size = 0;
   std::shared_ptr<const std::byte[]> heap;  // what `data` points into, where it is memory of this process
-  std::optional<wire::Location> location;   // where the bytes lie in a node segment
+  std::optional<wire::Location> location;   // where the bytes are sealed, in some node's store
+  std::uint32_t copy = kNoEntry;            // where not on this node: the entry of this node's copy, as we heard last
   ErrorPtr error;
   std::vector<Handle> contained;  // refs inside the bytes, kept while the object lives
   std::unique_ptr<OwnerSide> owner_side;
   std::unique_ptr<BorrowerSide> borrower_side;
   std::uint32_t own_slot = 0;                  // of a borrowed object: the record's own place,
   std::uint32_t own_generation = 0;            // and its own uses
-  bool pinned = false;                         // this process pins its entry
   bool is_cached = false;                      // borrowed: kept without holds until the owner evicts it
   bool loading = false;                        // somebody materializes it
   bool error_was_read = false;                 // a hint only
@@ -139,7 +140,7 @@ struct alignas(64) ObjectState : detail::CountedRecord {
   // ---- the value; under the lock, or once it is ready ----
   Format format() const { return static_cast<Format>(shape_ & kFormatBits); }
   bool inside() const { return (shape_ & kInside) != 0; }
-  /// Null while the value is only live, or on another node, or where there is none.
+  /// Null while the value is only live, or in a node's store, or where there is none.
   const std::byte* bytes() const {
     if (inside()) return words_.small;
     const Cold* part = cold();

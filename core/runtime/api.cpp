@@ -110,20 +110,13 @@ void ThrowIfFailed(ObjectState& object) {
   object::Throw(*error);
 }
 
-void BringHere(RankRuntime& runtime, ObjectState& object) {
-  runtime::WaitPoint here(runtime.progress());
-  // The callback signals `here`, which therefore must be waited for even past the timeout.
-  if (!runtime.objects().EnsureLocal(object, [&here] { here.Signal(); })) here.Wait(-1);
-}
-
-/// Ready, without an error, and its bytes in this process.
+/// Ready, without an error.
 ObjectState& Ready(RankRuntime& runtime, const Handle& ref, std::int64_t timeout_ns) {
   ObjectState& object = Usable(runtime, ref);
   if (object.status.load(std::memory_order_acquire) != Status::kReady) {
     WaitDone(runtime, object, timeout_ns);
     ThrowIfFailed(object);
   }
-  if (!object.inside()) BringHere(runtime, object);
   return object;
 }
 
@@ -234,13 +227,14 @@ void CheckUsable(const Handle& ref) { Usable(RankRuntime::Require(), ref); }
 
 std::shared_ptr<const void> GetObject(const Handle& ref, const TypeOps& ops, std::int64_t timeout_ns) {
   RankRuntime& runtime = RankRuntime::Require();
-  return runtime.objects().Materialize(Ready(runtime, ref, timeout_ns), ops);
+  ObjectState& object = Ready(runtime, ref, timeout_ns);
+  return runtime.objects().Materialize(object, ops, runtime.objects().KeepHere(object));
 }
 
 void GetPlain(const Handle& ref, const TypeOps& ops, void* to, std::int64_t timeout_ns) {
   RankRuntime& runtime = RankRuntime::Require();
   ObjectState& object = Ready(runtime, ref, timeout_ns);
-  runtime.objects().CopyPlain(object, ops, to);
+  runtime.objects().CopyPlain(object, ops, runtime.objects().KeepHere(object), to);
 }
 
 void GetNothing(const Handle& ref, std::int64_t timeout_ns) {
@@ -254,7 +248,8 @@ void GetNothing(const Handle& ref, std::int64_t timeout_ns) {
 std::shared_ptr<const void> TakeObject(Handle&& ref, const TypeOps& ops, bool* sole) {
   RankRuntime& runtime = RankRuntime::Require();
   ObjectState& object = Ready(runtime, ref, kForever);
-  std::shared_ptr<const void> value = runtime.objects().Materialize(object, ops);
+  std::shared_ptr<const void> value =
+      runtime.objects().Materialize(object, ops, runtime.objects().KeepHere(object));
   const Handle last = std::move(ref);
   {
     std::lock_guard lock(object.Lock());

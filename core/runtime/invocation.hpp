@@ -16,6 +16,18 @@ class TaskInvocation final : public detail::Invocation {
   TaskInvocation(task::TaskRecord& task, void* self, ObjectPlane& objects, task::RunResult& result)
       : task_(task), self_(self), objects_(objects), result_(result) {}
 
+  /// Sees to it that the values of all arguments can be read until this ends. May park; throws what keeps one away.
+  void KeepArguments() {
+    const std::span<const detail::ArgumentRef> all = task_.arguments();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (!all[i].object) continue;
+      ObjectState& object = *object::StateOf(all[i].object);
+      if (object.inside()) continue;
+      if (kept_.empty()) kept_.resize(all.size());
+      kept_[i] = objects_.KeepHere(object);
+    }
+  }
+
   std::span<const std::byte> bytes() const override { return task_.bytes(); }
   const detail::CodeWords& callable() const override { return task_.task_class().callable; }
   void* self() const override { return self_; }
@@ -29,26 +41,22 @@ class TaskInvocation final : public detail::Invocation {
     return {first, last};
   }
   std::shared_ptr<const void> Value(const detail::ArgumentRef& argument, const TypeOps& ops) override {
-    return objects_.Materialize(*object::StateOf(argument.object), ops);
+    ObjectState& object = *object::StateOf(argument.object);
+    return objects_.Materialize(object, ops, KeptOf(argument));
   }
   std::shared_ptr<const void> FreshValue(const detail::ArgumentRef& argument, const TypeOps& ops) override {
-    return objects_.MaterializeFresh(*object::StateOf(argument.object), ops);
+    ObjectState& object = *object::StateOf(argument.object);
+    objects_.MakeBytes(object);
+    return objects_.MaterializeFresh(object, ops, objects_.KeepHere(object, true));
   }
   void CopyPlain(const detail::ArgumentRef& argument, const TypeOps& ops, void* to) override {
-    objects_.CopyPlain(*object::StateOf(argument.object), ops, to);
+    objects_.CopyPlain(*object::StateOf(argument.object), ops, KeptOf(argument), to);
   }
   const std::byte* ArrayInPlace(const detail::ArgumentRef& argument, std::size_t* size_bytes) override {
-    ObjectState& object = *object::StateOf(argument.object);
-    std::lock_guard lock(object.Lock());
-    if (object.format() != detail::Format::kArray) return nullptr;
-    if (object.bytes() != nullptr) {
-      *size_bytes = object.size();
-      return object.bytes();
-    }
-    const object::Cold* const cold = object.cold();
-    if (cold == nullptr || cold->live == nullptr) return nullptr;
-    *size_bytes = cold->ops->measure(cold->live.get());
-    return static_cast<const std::byte*>(cold->ops->elements(cold->live.get()));
+    if (object::StateOf(argument.object)->format() != detail::Format::kArray) return nullptr;
+    const LocalStore::Kept kept = KeptOf(argument);
+    *size_bytes = kept.size;
+    return kept.bytes;
   }
   void ReturnNothing() override {}
   void ReturnPlain(const TypeOps& ops, const void* value) override {
@@ -63,10 +71,17 @@ class TaskInvocation final : public detail::Invocation {
   void ReturnActor(std::shared_ptr<void> instance) override { result_.actor = std::move(instance); }
 
  private:
+  LocalStore::Kept KeptOf(const detail::ArgumentRef& argument) const {
+    if (const ObjectState& object = *object::StateOf(argument.object); object.inside())
+      return {object.bytes(), object.size(), nullptr};
+    return kept_[static_cast<std::size_t>(&argument - task_.arguments().data())];
+  }
+
   task::TaskRecord& task_;
   void* self_;
   ObjectPlane& objects_;
   task::RunResult& result_;
+  std::vector<LocalStore::Kept> kept_;  // of the arguments; empty where all lie in their records
 };
 
 /// Thrown by ExitActor through the method that called it.

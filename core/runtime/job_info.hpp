@@ -11,6 +11,7 @@
 #include "core/node/segment_layout.hpp"
 #include "core/ports/device_backend.hpp"
 #include "core/ports/transport.hpp"
+#include "core/runtime/bulk_moves.hpp"
 #include "core/runtime/local_store.hpp"
 #include "core/runtime/rma_reads.hpp"
 #include "core/runtime/settings.hpp"
@@ -41,6 +42,7 @@ struct ProcessParts {
   node::SegmentLayout layout;
   LocalStore* store = nullptr;
   std::vector<Transport*> transports;  // ring, mpi
+  BulkMoves* bulk = nullptr;           // null: there is one node
   RmaReads* rma = nullptr;             // null: not available
   DeviceBackend* devices = nullptr;
 };

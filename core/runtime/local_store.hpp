@@ -51,14 +51,20 @@ class LocalStore {
   /// What says whether this store is still there, to what may outlive it.
   std::weak_ptr<LocalStore*> alive() const { return alive_; }
 
+  /// An entry for what will be sealed, so that it is there then. Give it to Seal or back.
+  std::optional<std::uint32_t> Reserve() { return entries_.Reserve(); }
+  void GiveBack(std::uint32_t entry) { entries_.GiveBack(entry); }
+  void Seal(std::uint32_t entry, ObjectId id, std::uint64_t offset, std::uint64_t size_bytes, std::uint64_t type_hash,
+            std::uint32_t note) {
+    entries_.Seal(entry, id, offset, size_bytes, type_hash, note);
+    std::lock_guard lock(mutex_);
+    held_[entry] = offset;
+  }
   /// Makes filled bytes visible. Returns the entry, or nothing when the table is full (then the caller keeps a copy).
   std::optional<std::uint32_t> Publish(ObjectId id, std::uint64_t offset, std::uint64_t size_bytes,
                                        std::uint64_t type_hash, std::uint32_t note) {
-    auto entry = entries_.Publish(id, offset, size_bytes, type_hash, note);
-    if (entry) {
-      std::lock_guard lock(mutex_);
-      held_[*entry] = offset;
-    }
+    const auto entry = entries_.Reserve();
+    if (entry) Seal(*entry, id, offset, size_bytes, type_hash, note);
     return entry;
   }
   /// Gives back what Publish made visible: now, or when the last reader has left.
@@ -72,6 +78,12 @@ class LocalStore {
       }
     }
     FreeBytesOf(entry);
+  }
+  /// The same if nobody reads it; false: it stays.
+  bool TryFree(std::uint32_t entry) {
+    if (!entries_.TryRetire(entry)) return false;
+    FreeBytesOf(entry);
+    return true;
   }
   /// Tries the dying again. Cheap when there are none.
   void Reclaim() {
@@ -109,14 +121,29 @@ class LocalStore {
     }
     FreeBytesOf(entry);  // warm
   }
-  /// The same as a pointer to the bytes that unpins them at its end, which may come after this store's. Empty where the
-  /// entry is another object's by now.
-  std::shared_ptr<const std::byte> Keep(std::uint32_t entry, ObjectId id) {
-    const auto view = Pin(entry, id);
-    if (!view) return nullptr;
-    return {At(view->offset), [alive = std::weak_ptr<LocalStore*>(alive_), entry](const std::byte*) {
+  /// A pin for a rank of this node that is about to be told, see ObjectEntryTable.
+  bool PinFor(std::uint32_t reader, std::uint32_t entry, ObjectId id) {
+    return entries_.PinFor(reader, entry, id).has_value();
+  }
+  /// The bytes of an entry, pinned until the last copy of `in` goes, which may come after this store's end.
+  struct Kept {
+    const std::byte* bytes = nullptr;
+    std::uint64_t size = 0;
+    std::shared_ptr<const void> in;
+  };
+  /// Nothing where the entry is another object's by now, or its bytes are not there.
+  std::optional<Kept> Keep(std::uint32_t entry, ObjectId id) {
+    if (!Pin(entry, id)) return std::nullopt;
+    return KeepPinned(entry);
+  }
+  /// Of an entry that is pinned already: takes the pin over.
+  Kept KeepPinned(std::uint32_t entry) {
+    const node::EntryView view = entries_.ViewOf(entry);
+    std::byte* const bytes = At(view.offset);
+    return {bytes, view.size_bytes,
+            std::shared_ptr<const void>(bytes, [alive = std::weak_ptr<LocalStore*>(alive_), entry](const void*) {
               if (const auto store = alive.lock()) (*store)->Unpin(entry);
-            }};
+            })};
   }
 
  private:

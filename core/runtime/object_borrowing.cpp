@@ -213,6 +213,8 @@ void ObjectPlane::TryFreeOwned(ObjectState& object) {
   if (actor) events_.ActorUnreferenced(id);  // before another actor can have the slot
   pool_.Recycle(object);
   if (unread_failure) base::SayLine("a failure that nobody read: " + object::Describe(*trash.cold->error));
+  // The owner's own copy, of bytes on another node, is known to nobody else.
+  if (trash.cold && trash.cold->location && !SameNode(trash.cold->location->holder)) copies.push_back(options_.self);
   for (const Rank rank : copies) router_.Send(rank, wire::Evict{id});
   FreeValue(trash, true);
 }
@@ -226,9 +228,7 @@ void ObjectPlane::TryFreeBorrowed(ObjectState& object, const ObjectId& id) {
 
 void ObjectPlane::FreeValue(object::ObjectPool::Trash& trash, bool owned) {
   if (!trash.cold || !trash.cold->location) return;
-  const wire::Location& location = *trash.cold->location;
-  if (trash.cold->pinned) store_.Unpin(location.entry);
-  if (owned) FreeBlockOf(location);
+  if (owned) FreeBlockOf(*trash.cold->location);
 }
 
 void ObjectPlane::DropValue(const wire::ValueDescriptor& value, Rank from) {
@@ -258,6 +258,7 @@ void ObjectPlane::On(Rank from, const wire::CopyNotice& message) {
 }
 
 void ObjectPlane::On(Rank, const wire::Evict& message) {
+  keeper_.Forget(message.id);
   Handle held = pool_.FindBorrowed(message.id);
   if (!held) return;
   {
@@ -286,8 +287,9 @@ Handle ObjectPlane::ReceiveArgument(const ObjectId& id, const wire::ValueDescrip
 }
 
 void ObjectPlane::Sweep() {
-  for (object::ObjectPool::Trash& trash : pool_.EndSession())
-    if (trash.cold->location && trash.cold->pinned) store_.Unpin(trash.cold->location->entry);
+  pool_.EndSession();
+  std::lock_guard lock(asks_mutex_);
+  asks_.clear();
 }
 
 void ObjectPlane::FailAllPending(const std::string& reason) {

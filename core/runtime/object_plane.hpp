@@ -16,13 +16,13 @@
 #include <vector>
 
 #include "core/object/object_pool.hpp"
-#include "core/ports/remote_memory.hpp"
+#include "core/runtime/block_keeper.hpp"
 #include "core/runtime/counters.hpp"
 #include "core/runtime/local_store.hpp"
 #include "core/runtime/new_block.hpp"
 #include "core/runtime/read_scope.hpp"
-#include "core/runtime/rma_reads.hpp"
 #include "core/runtime/router.hpp"
+#include "core/worker/progress.hpp"
 
 namespace manta::runtime {
 
@@ -63,8 +63,8 @@ class ObjectPlane {
     std::uint64_t inline_bytes = 2048;
     bool check_serialize = false;
   };
-  ObjectPlane(Options options, object::ObjectPool& pool, Router& router, LocalStore& store, RmaReads* rma,
-              Counters& counters, ObjectEvents& events);
+  ObjectPlane(Options options, object::ObjectPool& pool, Router& router, LocalStore& store, BlockKeeper& keeper,
+              worker::Progress& progress, Counters& counters, ObjectEvents& events);
 
   // ---- making ----
   Handle MakePending(bool is_actor = false) { return pool_.MakeOwned(options_.self, router_.session(), is_actor); }
@@ -89,17 +89,25 @@ class ObjectPlane {
   void Fail(ObjectState& object, object::ErrorPtr error);
 
   // ---- reading ----
-  /// The value of a ready object, its bytes being local. Plain data that is large is read where it lies. User code.
-  std::shared_ptr<const void> Materialize(ObjectState& object, const TypeOps& ops);
-  /// A value that nobody shares. User code.
-  std::shared_ptr<const void> MaterializeFresh(ObjectState& object, const TypeOps& ops);
-  /// Copies the bytes of a ready object of plain data to `to`, the bytes being local. No user code.
-  void CopyPlain(ObjectState& object, const TypeOps& ops, void* to);
-  /// Whether the value of a ready or failed object can be read here now.
-  static bool IsLocal(ObjectState& object);
-  /// The same. If not, starts to bring it, and calls `then` when it is there (or when it
-  /// failed to come) under the token.
-  bool EnsureLocal(ObjectState& object, std::function<void()> then);
+  /// The bytes of a value where it can be read, and what keeps them (null: they lie in the record). None where the value is
+  /// live, and no elements or plain data.
+  using KeptBytes = LocalStore::Kept;
+  /// Of a ready object: whether it is in this process, or in the node's store now. `as_bytes`: not as a live value. Any
+  /// thread; never blocks.
+  bool TryKeep(ObjectState& object, bool as_bytes, KeptBytes* kept);
+  bool IsHere(ObjectState& object);
+  /// Calls `then` with the bytes of a ready object, kept, or with the error that keeps them away: at once where they are
+  /// here, else under the token when they have been brought from disk or another node. Any thread.
+  using Brought = std::function<void(const KeptBytes&, const object::ErrorPtr&)>;
+  void Bring(ObjectState& object, bool as_bytes, Brought then);
+  /// The same for who waits for them: blocks or parks. Throws the error.
+  KeptBytes KeepHere(ObjectState& object, bool as_bytes = false);
+  /// The value of a ready object, of what was kept of it. Plain data that is large is read where it lies. User code.
+  std::shared_ptr<const void> Materialize(ObjectState& object, const TypeOps& ops, const KeptBytes& kept);
+  /// A value that nobody shares, of what was kept as bytes. User code.
+  std::shared_ptr<const void> MaterializeFresh(ObjectState& object, const TypeOps& ops, const KeptBytes& kept);
+  /// Copies the bytes of a ready object of plain data to `to`. No user code.
+  void CopyPlain(ObjectState& object, const TypeOps& ops, const KeptBytes& kept, void* to);
   /// Where check-serialize is set: puts the object through its serializer, so that a forgotten field shows. User code.
   void CheckSerialize(const TypeOps& ops, std::shared_ptr<const void>& object);
   /// Sees to the value of a borrowed object that is pending: takes it from the node's segment, where the ref said that
@@ -178,19 +186,14 @@ class ObjectPlane {
   void On(Rank from, const wire::CopyNotice& message);
   void On(Rank from, const wire::Evict& message);
   void On(Rank from, const wire::FreeBlock& message);
-  void On(Rank from, const wire::FetchRequest& message);
-  void On(Rank from, const wire::FetchData& message);
+  void On(Rank from, const wire::BytesHere& message);
   /// An actor's address was found out, or a name granted: counts `to` as a borrower. False when the actor is gone.
   bool GrantRef(const ObjectId& id, Rank to);
 
  private:
-  struct Fetch {
+  struct Asked {
     Handle object;
-    std::shared_ptr<std::byte[]> buffer;
-    std::uint64_t size = 0, asked = 0, arrived = 0;
-    Rank holder;
-    std::uint64_t offset = 0;
-    std::vector<std::function<void()>> then;
+    Brought then;
   };
   class QueryAnswer;
 
@@ -202,26 +205,20 @@ class ObjectPlane {
   void TryFreeOwned(ObjectState& object);
   void TryFreeBorrowed(ObjectState& object, const ObjectId& id);
   void FreeBlockOf(const wire::Location& location);
-  struct KeptBytes {
-    const std::byte* bytes = nullptr;
-    std::uint64_t size = 0;
-    std::shared_ptr<const void> in;
-  };
-  std::shared_ptr<const void> Load(ObjectState& object, const TypeOps& ops);
-  KeptBytes BytesOf(ObjectState& object);
+  std::shared_ptr<const void> Load(ObjectState& object, const TypeOps& ops, const KeptBytes& from);
+  static bool ReadsInPlace(const TypeOps& ops, const void* value, const KeptBytes& kept);
   bool TakeFromNode(ObjectState& object, Rank holder, std::uint32_t entry);
   /// Writes a value of more than inline_bytes into the store. Nothing where it is smaller, or no entry is free. User
   /// code; throws OutOfMemoryError and what serialize throws.
   std::optional<wire::Location> Seal(const ObjectId& id, const TypeOps& ops, const void* value, std::size_t size,
                                      std::vector<Handle>* refs);
-  void AskForMore(std::uint64_t token, Fetch& fetch);
-  void FinishFetch(std::uint64_t token);
 
   const Options options_;
   object::ObjectPool& pool_;
   Router& router_;
   LocalStore& store_;
-  RmaReads* rma_;  // null: none
+  BlockKeeper& keeper_;
+  worker::Progress& progress_;
   Counters& counters_;
   ObjectEvents& events_;
 
@@ -229,10 +226,8 @@ class ObjectPlane {
   static constexpr std::uint64_t kLargeCopyBytes = 64u << 20;
   std::atomic<bool> said_large_copy_{false};
 
-  std::mutex fetch_mutex_;
-  std::uint64_t next_token_ = 1;                              // guarded by fetch_mutex_
-  std::unordered_map<std::uint64_t, Fetch> fetches_;          // guarded by fetch_mutex_
-  std::unordered_map<ObjectState*, std::uint64_t> fetch_of_;  // guarded by fetch_mutex_
+  std::mutex asks_mutex_;
+  std::unordered_map<ObjectId, std::vector<Asked>> asks_;  // of bytes that are being brought; guarded by asks_mutex_
 
   std::mutex transit_mutex_;
   std::multimap<std::pair<Rank, ObjectId>, Handle> transits_;  // guarded by transit_mutex_

@@ -30,6 +30,7 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
   transports.insert(transports.end(), parts_.transports.begin(), parts_.transports.end());
   router_ = std::make_unique<Router>(info_.ranks, transports, info_.session, mine);
   if (parts_.rma != nullptr) transports.push_back(parts_.rma);
+  if (parts_.bulk != nullptr) transports.push_back(parts_.bulk);
 
   worker::Progress::Options options;
   options.blocks = blocks;
@@ -56,13 +57,15 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
   lanes_ = std::make_unique<LanePool>(*progress_, *executors_);
   leased_ = std::make_unique<LeasedPool>();
 
+  keeper_ = std::make_unique<BlockKeeper>(BlockKeeper::Options{info_.self, info_.node_of}, *router_, *parts_.store,
+                                          parts_.bulk, parts_.rma, counters_);
   ObjectPlane::Options object_options;
   object_options.self = info_.self;
   object_options.node_of = info_.node_of;
   object_options.inline_bytes = info_.settings.inline_bytes;
   object_options.check_serialize = info_.settings.check_serialize;
-  objects_ =
-      std::make_unique<ObjectPlane>(object_options, Pool(), *router_, *parts_.store, parts_.rma, counters_, *this);
+  objects_ = std::make_unique<ObjectPlane>(object_options, Pool(), *router_, *parts_.store, *keeper_, *progress_,
+                                           counters_, *this);
   TaskPlane::Options task_options;
   task_options.self = info_.self;
   task_options.ranks = info_.ranks;
@@ -176,8 +179,11 @@ void RankRuntime::OnOtherMessage(Rank source, const wire::Header& header, wire::
     MANTA_TO(objects_, CopyNotice);
     MANTA_TO(objects_, Evict);
     MANTA_TO(objects_, FreeBlock);
-    MANTA_TO(objects_, FetchRequest);
-    MANTA_TO(objects_, FetchData);
+    MANTA_TO(objects_, BytesHere);
+    MANTA_TO(keeper_, BytesAsk);
+    MANTA_TO(keeper_, Pull);
+    MANTA_TO(keeper_, PullAnswer);
+    MANTA_TO(keeper_, PullDone);
     MANTA_TO(actors_, ActorEnd);
     MANTA_TO(actors_, ActorKill);
     MANTA_TO(actors_, ActorDied);
@@ -205,6 +211,13 @@ void RankRuntime::OnOtherMessage(Rank source, const wire::Header& header, wire::
 #undef MANTA_TO
   MANTA_LOG(kError, "runtime",
             "rank " << source << " sent a message of unknown kind " << static_cast<int>(header.kind));
+}
+
+void RankRuntime::Sweep() {
+  if (parts_.bulk != nullptr) parts_.bulk->ForgetCallers();
+  if (parts_.rma != nullptr) parts_.rma->ForgetCallers();
+  objects_->Sweep();
+  keeper_->Sweep();
 }
 
 void RankRuntime::OnPolled() { tasks_->Polled(); }

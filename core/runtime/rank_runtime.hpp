@@ -62,6 +62,8 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
   ResourceMap AvailableResources();
   std::vector<AssignedGpu> GpusOf(const wire::Lease& lease) const;
   const JobInfo& info() const { return info_; }
+  /// The session is over on all ranks: lets go of every value and of all that is kept for the node. User code.
+  void Sweep();
   ObjectPlane& objects() { return *objects_; }
   TaskPlane& tasks() { return *tasks_; }
   ActorPlane& actors() { return *actors_; }
@@ -118,6 +120,7 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
   std::unique_ptr<ExecutorPool> executors_;
   std::unique_ptr<LanePool> lanes_;
   std::unique_ptr<LeasedPool> leased_;
+  std::unique_ptr<BlockKeeper> keeper_;
   std::unique_ptr<ObjectPlane> objects_;
   std::unique_ptr<TaskPlane> tasks_;
   std::unique_ptr<ActorPlane> actors_;

@@ -24,6 +24,14 @@ class RmaReads : public Transport {
     waiting_.push_back({target, offset, to, size_bytes, std::move(done)});
   }
 
+  /// The session is over: reads that are under way end, but nobody is told; the others do not begin. Poll until
+  /// MayHaveIncoming is false. The token's holder.
+  void ForgetCallers() {
+    std::lock_guard lock(mutex_);
+    waiting_.clear();
+    for (auto& [token, done] : running_) done = [] {};
+  }
+
   std::string_view name() const override { return "rma"; }
   bool Reaches(Rank) const override { return false; }
   void Send(Rank, std::span<const std::byte>) override {}
@@ -33,6 +41,7 @@ class RmaReads : public Transport {
       std::lock_guard lock(mutex_);
       start.swap(waiting_);
     }
+    if (!start.empty()) outstanding_.store(running_.size() + start.size(), std::memory_order_relaxed);
     for (Request& request : start) {
       memory_.StartRead(request.target, request.offset, request.to, request.size_bytes, ++last_token_);
       running_.emplace(last_token_, std::move(request.done));

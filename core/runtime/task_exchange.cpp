@@ -39,24 +39,29 @@ class TaskPlane::ArrivedWait {
  public:
   static void Start(TaskPlane& plane, const TaskPtr& task) {
     auto* const wait = new ArrivedWait(plane, task);
-    for (const auto& argument : task->arguments()) {
-      if (IsHere(argument)) continue;
+    const auto arguments = task->arguments();
+    std::vector<std::shared_ptr<const void>>& kept = task->argument_part()->MakeKept();
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+      if (!arguments[i].object) continue;
       wait->pending_.fetch_add(1, std::memory_order_relaxed);  // as long as we have not counted down
-      if (plane.parts_.objects.EnsureLocal(*object::StateOf(argument.object), [wait] { wait->CountDown(); }))
-        wait->CountDown();
+      plane.parts_.objects.Bring(*object::StateOf(arguments[i].object), false,
+                                 // What could not be brought throws when the task begins.
+                                 [wait, &keeps = kept[i]](const auto& bytes, const object::ErrorPtr&) {
+                                   keeps = bytes.in;
+                                   wait->CountDown();
+                                 });
     }
     wait->CountDown();
   }
-  static bool AreHere(const TaskRecord& record) {
+  static bool AreHere(ObjectPlane& objects, const TaskRecord& record) {
     const auto arguments = record.arguments();
-    return std::all_of(arguments.begin(), arguments.end(), IsHere);
+    return std::all_of(arguments.begin(), arguments.end(), [&](const detail::ArgumentRef& argument) {
+      return !argument.object || objects.IsHere(*object::StateOf(argument.object));
+    });
   }
 
  private:
   ArrivedWait(TaskPlane& plane, const TaskPtr& task) : plane_(plane), task_(task) {}
-  static bool IsHere(const detail::ArgumentRef& argument) {
-    return !argument.object || ObjectPlane::IsLocal(*object::StateOf(argument.object));
-  }
   void CountDown() {
     if (pending_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     plane_.Arrived(task_);
@@ -69,14 +74,14 @@ class TaskPlane::ArrivedWait {
 };
 
 void TaskPlane::Deliver(TaskPtr task) {
-  if (ArrivedWait::AreHere(*task))
+  if (ArrivedWait::AreHere(parts_.objects, *task))
     Arrived(std::move(task));
   else
     ArrivedWait::Start(*this, task);
 }
 
 void TaskPlane::DeliverToActor(TaskPtr&& task) {
-  if (ArrivedWait::AreHere(*task)) {
+  if (ArrivedWait::AreHere(parts_.objects, *task)) {
     task->phase.store(Phase::kQueued, std::memory_order_release);
     actors_->ActorTaskArrived(std::move(task));
     return;

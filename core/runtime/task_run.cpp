@@ -25,6 +25,7 @@ RunResult TaskPlane::Execute(TaskRecord& record, RunContext& run, void* self, Ob
   const bool call = record.kind() == task::TaskKind::kActorCall;
   base::Record(call ? base::EventKind::kCallStarted : base::EventKind::kTaskStarted, id);
   try {
+    invocation.KeepArguments();
     record.task_class().thunk(invocation);
     result.ok = true;
   } catch (const ExitActorSignal&) {

@@ -16,6 +16,7 @@ ArgumentPart::ArgumentPart(std::size_t count, std::size_t offset)
 
 void ArgumentPart::Drop() {
   std::destroy_n(reinterpret_cast<detail::ArgumentRef*>(this + 1), std::exchange(count_, 0));
+  kept_.reset();
 }
 
 bool ArgumentPart::Await(TaskPtr& task, ArgumentEvents& events) {

@@ -121,6 +121,11 @@ class ArgumentPart final : public object::ObjectWaiter {
   /// Whether those that were not waited for yet are done. If not, the part keeps `task`, its own, until they are, and
   /// then `events` is told.
   bool Await(TaskPtr& task, ArgumentEvents& events);
+  /// What keeps their values where they can be read, one for each, until the task has ended.
+  std::vector<std::shared_ptr<const void>>& MakeKept() {
+    if (!kept_) kept_ = std::make_unique<std::vector<std::shared_ptr<const void>>>(count_);
+    return *kept_;
+  }
 
  private:
   void ObjectDone(object::ObjectState&) override;
@@ -132,8 +137,9 @@ class ArgumentPart final : public object::ObjectWaiter {
   std::uint32_t count_;
   const std::uint32_t room_;
   const std::uint32_t offset_;
+  std::unique_ptr<std::vector<std::shared_ptr<const void>>> kept_;  // of who brings them, then of who runs the task
 };
-static_assert(sizeof(ArgumentPart) == 48);
+static_assert(sizeof(ArgumentPart) == 56);
 
 class TaskRecord final : public base::Counted {
  public:

@@ -18,7 +18,7 @@ enum class Kind : std::uint16_t {
   kTaskPush = 1, kTaskDone, kTaskOk, kTaskClassNotice, kTaskStarted, kTaskCancel, kWorkRequest, kNoWork, kAnswerAskers, kHandBack, kHungry, kBacklog, kWorkHint,
   // objects
   kObjectQuery = 32, kObjectReady, kBorrowVia, kBorrowConfirmed, kBorrowDrop, kTransitDone, kCopyNotice, kEvict, kFreeBlock,
-  kFetchRequest, kFetchData,
+  kBytesAsk, kBytesHere, kPull, kPullAnswer, kPullDone,
   // leases
   kLeaseRequest = 64, kLeaseGrant, kLeaseReturn, kLeaseSuspend, kLeaseResume, kCedeSlots, kSlotsCeded, kSlotsReturned,
   // places
@@ -50,11 +50,10 @@ M Decode(Reader& reader) {
   return message;
 }
 
-/// Where an object's bytes lie: in the node segment of `holder`'s node.
+/// Where an object's bytes are sealed: an entry of `holder`, in its node's segment. They may move within it, or to disk.
 struct Location {
   Rank holder;
   std::uint32_t entry = 0;
-  std::uint64_t offset = 0;
 };
 
 /// A value, or where to find it.
@@ -280,21 +279,58 @@ MANTA_WIRE_ONE(TransitDone, ObjectId, id);
 MANTA_WIRE_ONE(CopyNotice, ObjectId, id);
 MANTA_WIRE_ONE(Evict, ObjectId, id);
 MANTA_WIRE_ONE(FreeBlock, std::uint32_t, entry);
-struct FetchRequest {
-  static constexpr Kind kKind = Kind::kFetchRequest;
-  std::uint64_t token = 0;
-  std::uint64_t offset = 0;
+/// To the rank that keeps an object's bytes on this node, or is to bring them: its holder here, or its agent.
+struct BytesAsk {
+  static constexpr Kind kKind = Kind::kBytesAsk;
+  ObjectId id;
+  Location at;
   std::uint64_t size = 0;
+  std::uint64_t type_hash = 0;
+  std::uint8_t format = 0;
   template <class V>
-  void Fields(V& v) { v(token); v(offset); v(size); }
+  void Fields(V& v) { v(id); v(at); v(size); v(type_hash); v(format); }
 };
-struct FetchData {
-  static constexpr Kind kKind = Kind::kFetchData;
-  std::uint64_t token = 0;
-  std::uint64_t at = 0;
-  std::vector<std::byte> bytes;
+/// The answer: the bytes are in `entry` of the node, which is pinned for the receiver.
+struct BytesHere {
+  static constexpr Kind kKind = Kind::kBytesHere;
+  ObjectId id;
+  std::uint32_t entry = 0;
+  std::optional<WireError> error;
   template <class V>
-  void Fields(V& v) { v(token); v(at); v(bytes); }
+  void Fields(V& v) { v(id); v(entry); v(error); }
+};
+enum class PullBy : std::uint8_t { kSend, kRead };
+/// From an agent that wants an object's bytes: in pieces under `tag`, for which it has posted receives (kSend), or a pin
+/// under which it reads them by itself (kRead).
+struct Pull {
+  static constexpr Kind kKind = Kind::kPull;
+  static constexpr std::uint32_t kAnyCopy = 0xffffffff;
+  ObjectId id;
+  std::uint32_t entry = kAnyCopy;  // of the receiver; kAnyCopy: the receiver is an agent, whose copy it is
+  std::uint32_t tag = 0;
+  PullBy by = PullBy::kSend;
+  std::uint8_t may_redirect = 1;
+  template <class V>
+  void Fields(V& v) { v(id); v(entry); v(tag); v(by); v(may_redirect); }
+};
+enum class PullResult : std::uint8_t { kElsewhere, kGone, kPinned };
+struct PullAnswer {
+  static constexpr Kind kKind = Kind::kPullAnswer;
+  ObjectId id;
+  std::uint32_t tag = 0;
+  PullResult result = PullResult::kGone;
+  Rank rank;                 // kElsewhere: who has it or gets it, and serves it on
+  std::uint64_t offset = 0;  // kPinned: in the receiver's segment
+  template <class V>
+  void Fields(V& v) { v(id); v(tag); v(result); v(rank); v(offset); }
+};
+/// An agent has read what was pinned for it under `tag`.
+struct PullDone {
+  static constexpr Kind kKind = Kind::kPullDone;
+  ObjectId id;
+  std::uint32_t tag = 0;
+  template <class V>
+  void Fields(V& v) { v(id); v(tag); }
 };
 
 // ---- actors ----

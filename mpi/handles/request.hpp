@@ -19,6 +19,7 @@ class Request {
 
   /// Each makes this request active (ReceiveInit does not; Start does); all throw MpiError. The buffer must stay.
   void Send(const void* buffer, int size_bytes, int destination, int tag, MPI_Comm comm);
+  void Receive(void* buffer, int size_bytes, int source, int tag, MPI_Comm comm);
   void ReceiveInit(void* buffer, int size_bytes, int source, int tag, MPI_Comm comm);
   void Start();
   void Get(void* buffer, int size_bytes, int target, MPI_Aint offset, MPI_Win window);

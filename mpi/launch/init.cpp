@@ -67,7 +67,7 @@ void EndSessionHere(std::int64_t grace_ns) {
   if (!job.stuck) job.session->Flush();
   job.session->StopPolling();
   if (!job.stuck) {
-    job.session->objects().Sweep();
+    job.session->Sweep();
     job.session.reset();
   }
   job.process->CollectiveQuiesce(job.stuck);

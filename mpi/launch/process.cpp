@@ -23,6 +23,12 @@ namespace {
 
 constexpr int kUsageExit = 2;
 
+/// Leftovers of a session: every message in them is for objects that no longer exist.
+class Discard final : public MessageHandler {
+ public:
+  void OnMessage(Rank, std::span<const std::byte>) override {}
+};
+
 /// How many tasks Slurm's launcher started, of which this process is one; 1 where none did. A program that a batch
 /// script runs by itself has Slurm's variables too, but is not the process that they were set for, and has no step.
 int TasksOfLauncher() {
@@ -207,6 +213,11 @@ void Process::CollectiveSetUp(const Settings& settings) {
   });
   std::vector<NodeId> node_of;
   for (const RankFacts& one : facts_) node_of.push_back(NodeId(one.node));
+  const bool one_node = std::all_of(node_of.begin(), node_of.end(), [&](NodeId one) { return one == node_of.front(); });
+  if (!one_node) {
+    mpi_bulk_ = MpiBulk::CollectiveCreate(world_);
+    bulk_ = std::make_unique<runtime::BulkMoves>(*mpi_bulk_);
+  }
   window_ = WorldWindow::CollectiveCreate(world_, *segment_, node_of, settings.rma);
   if (window_->available()) rma_ = std::make_unique<runtime::RmaReads>(*window_);
   world_.CollectiveBarrier();
@@ -229,6 +240,7 @@ runtime::ProcessParts Process::parts() {
   parts.store = store_.get();
   if (ring_) parts.transports.push_back(ring_.get());
   parts.transports.push_back(mpi_.get());
+  parts.bulk = bulk_.get();
   parts.rma = rma_.get();
   parts.devices = devices_.get();
   return parts;
@@ -269,14 +281,6 @@ Process::Command Process::CollectiveCommand(Command mine, std::string* settings_
   return static_cast<Command>(words[0]);
 }
 
-namespace {
-/// Leftovers of a session: every message in them is for objects that no longer exist.
-class Discard final : public MessageHandler {
- public:
-  void OnMessage(Rank, std::span<const std::byte>) override {}
-};
-}  // namespace
-
 void Process::DrainLeftovers() {
   Discard discard;
   while (mpi_->Poll(discard, 256) != 0 || (ring_ && (ring_->Poll(discard, 256) != 0 || ring_->MayHaveIncoming()))) {
@@ -286,14 +290,18 @@ void Process::DrainLeftovers() {
 void Process::CollectiveQuiesce(bool stuck) {
   // All have stopped sending; what was sent on this node lies in the rings. (Messages by MPI that come later still
   // carry their session's number and are dropped by it.)
+  Discard discard;
+  while (rma_ && rma_->MayHaveIncoming()) rma_->Poll(discard, 1);
   MPI_Request request = MPI_REQUEST_NULL;
   MANTA_MPI_TRY(MPI_Ibarrier(world_.get(), &request));
   for (int done = 0; done == 0;) {
     DrainLeftovers();
+    if (bulk_) bulk_->PollMoves();  // others come here when what they send has been received
     MANTA_MPI_TRY(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
     if (done == 0) std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
   DrainLeftovers();
+  if (bulk_) bulk_->CancelReceives();
   if (!stuck) store_->FreeAll();
   world_.CollectiveBarrier();
 }
@@ -305,6 +313,7 @@ void Process::CollectiveClose(bool stuck) {
   }
   Discard discard;
   mpi_->CollectiveClose(discard);
+  if (mpi_bulk_) mpi_bulk_->CollectiveClose();
   window_->CollectiveClose();
   rma_.reset();
   ring_.reset();

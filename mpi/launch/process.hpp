@@ -13,6 +13,7 @@
 #include "core/topology/topology.hpp"
 #include "mpi/handles/communicator.hpp"
 #include "mpi/launch/facts.hpp"
+#include "mpi/message/mpi_bulk.hpp"
 #include "mpi/message/mpi_transport.hpp"
 #include "mpi/rma/shared_segment.hpp"
 #include "mpi/rma/world_window.hpp"
@@ -70,6 +71,8 @@ class Process {
   std::unique_ptr<runtime::LocalStore> store_;
   std::unique_ptr<Transport> ring_;
   std::unique_ptr<MpiTransport> mpi_;
+  std::unique_ptr<MpiBulk> mpi_bulk_;
+  std::unique_ptr<runtime::BulkMoves> bulk_;  // null: there is one node
   std::unique_ptr<WorldWindow> window_;
   std::unique_ptr<runtime::RmaReads> rma_;
   std::vector<RankFacts> facts_;

@@ -1,0 +1,296 @@
+#include "core/runtime/block_keeper.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/check.hpp"
+
+namespace manta::runtime {
+
+namespace {
+object::ErrorPtr Gone(const ObjectId& id) {
+  std::ostringstream text;
+  text << "the bytes of object " << id << " are gone: its last ref was dropped while they were asked for";
+  return object::MakeError(object::ErrorKind::kObjectLost, text.str());
+}
+}  // namespace
+
+BlockKeeper::BlockKeeper(Options options, Router& router, LocalStore& store, BulkMoves* bulk, RmaReads* rma,
+                         Counters& counters)
+    : options_(std::move(options)), router_(router), store_(store), bulk_(bulk), rma_(rma), counters_(counters) {
+  index_of_.resize(options_.node_of.size(), 0);
+  for (std::size_t rank = 0; rank < options_.node_of.size(); ++rank) {
+    if (options_.node_of[rank] != NodeOf(options_.self)) continue;
+    index_of_[rank] = static_cast<std::uint32_t>(node_ranks_.size());
+    node_ranks_.push_back(Rank(static_cast<int>(rank)));
+  }
+}
+
+Rank BlockKeeper::KeeperOf(const ObjectId& id, const wire::Location& at) const {
+  if (NodeOf(at.holder) == NodeOf(options_.self)) return at.holder;
+  return node_ranks_[std::hash<ObjectId>()(id) % node_ranks_.size()];
+}
+
+// ---- asked by a rank of this node ----
+void BlockKeeper::TellHere(Rank asker, const ObjectId& id, std::uint32_t entry) {
+  if (store_.PinFor(IndexOf(asker), entry, id))
+    router_.Send(asker, wire::BytesHere{id, entry, std::nullopt});
+  else
+    TellFailed(asker, id, Gone(id));
+}
+
+void BlockKeeper::TellFailed(Rank asker, const ObjectId& id, const object::ErrorPtr& error) {
+  router_.Send(asker, wire::BytesHere{id, 0, object::ToWire(*error)});
+}
+
+void BlockKeeper::On(Rank from, const wire::BytesAsk& message) {
+  if (message.at.holder == options_.self) {
+    TellHere(from, message.id, message.at.entry);
+    return;
+  }
+  const auto [it, is_new] = copies_.try_emplace(message.id);
+  Copy& copy = it->second;
+  copy.last_asked = ++clock_;
+  if (copy.here) {
+    TellHere(from, message.id, copy.entry);
+    return;
+  }
+  copy.askers.push_back(from);
+  if (!is_new) return;
+  copy.wanted = message;
+  StartCopy(it);
+}
+
+// ---- bringing a copy ----
+void BlockKeeper::StartCopy(Copies::iterator it) {
+  Copy& copy = it->second;
+  const std::optional<std::uint32_t> entry = store_.Reserve();
+  if (!entry) {
+    FailCopy(it, object::MakeError(object::ErrorKind::kOutOfMemory,
+                                   "this rank has no entry left for a copy of an object of another node"));
+    return;
+  }
+  copy.entry = *entry;
+  try {
+    copy.offset = store_.Allocate(copy.wanted.size);
+  } catch (const OutOfMemoryError&) {
+    FailCopy(it, object::FromException(std::current_exception(), "bringing an object here", options_.self.value));
+    return;
+  }
+  // The owner says when the object goes. Before the bytes are asked for: its holder hears of no copy that the owner does
+  // not know of.
+  if (copy.wanted.id.owner != options_.self) router_.Send(copy.wanted.id.owner, wire::CopyNotice{copy.wanted.id});
+  BeginPull(copy, copy.wanted.at.holder, true);
+}
+
+std::uint32_t BlockKeeper::NewTag() {
+  // A tag is in use for as long as its copy is on its way: far fewer than there are tags.
+  last_tag_ = (last_tag_ + 1) % BulkTransport::kTags;
+  return last_tag_;
+}
+
+void BlockKeeper::BeginPull(Copy& copy, Rank source, bool may_redirect) {
+  wire::Pull pull;
+  pull.id = copy.wanted.id;
+  pull.may_redirect = may_redirect ? 1 : 0;
+  pull.tag = copy.tag = NewTag();
+  copy.source = source;
+  const bool is_holder = source == copy.wanted.at.holder;
+  if (is_holder) pull.entry = copy.wanted.at.entry;
+  if (is_holder && rma_ != nullptr) {
+    pull.by = wire::PullBy::kRead;
+  } else {
+    copy.receive = bulk_->Receive(source, copy.tag, store_.At(copy.offset), copy.wanted.size,
+                                  [this, id = pull.id](std::uint64_t bytes) { Arrived(id, bytes); });
+  }
+  router_.Send(source, pull);
+}
+
+void BlockKeeper::EndReceive(Copy& copy) {
+  if (copy.receive != 0) bulk_->Cancel(std::exchange(copy.receive, 0));
+}
+
+void BlockKeeper::On(Rank from, const wire::PullAnswer& message) {
+  const auto it = copies_.find(message.id);
+  if (it == copies_.end() || it->second.here || it->second.tag != message.tag) return;
+  Copy& copy = it->second;
+  switch (message.result) {
+    case wire::PullResult::kPinned:
+      ReadOn(copy, from, message.offset);
+      return;
+    case wire::PullResult::kElsewhere:
+      EndReceive(copy);
+      BeginPull(copy, message.rank, true);
+      return;
+    case wire::PullResult::kGone:
+      EndReceive(copy);
+      if (from == copy.wanted.at.holder)
+        FailCopy(it, Gone(message.id));
+      else
+        BeginPull(copy, copy.wanted.at.holder, false);
+  }
+}
+
+void BlockKeeper::ReadOn(Copy& copy, Rank source, std::uint64_t offset) {
+  // One after the other within the object, so that what has come is always its beginning.
+  while (copy.read < copy.wanted.size && copy.read - copy.arrived < kReadsAhead * kReadBytes) {
+    const std::uint64_t at = copy.read;
+    const std::uint64_t size = std::min(kReadBytes, copy.wanted.size - at);
+    copy.read += size;
+    rma_->Read(source, offset + at, store_.At(copy.offset + at), size, [this, id = copy.wanted.id, source, offset, size] {
+      const auto it = copies_.find(id);
+      if (it == copies_.end()) return;
+      const std::uint64_t arrived = it->second.arrived + size;
+      if (arrived == it->second.wanted.size) router_.Send(source, wire::PullDone{id, it->second.tag});
+      Arrived(id, arrived);
+      if (const auto same = copies_.find(id); same != copies_.end() && !same->second.here)
+        ReadOn(same->second, source, offset);
+    });
+  }
+}
+
+void BlockKeeper::Arrived(const ObjectId& id, std::uint64_t bytes) {
+  const auto it = copies_.find(id);
+  MANTA_ASSERT(it != copies_.end());
+  Copy& copy = it->second;
+  Counters::Add(copy.receive != 0 ? counters_.bytes_fetched_messages : counters_.bytes_fetched_rma,
+                bytes - copy.arrived);
+  copy.arrived = bytes;
+  if (bytes == copy.wanted.size) FinishCopy(it);
+  if (const auto serving = serving_.find(id); serving != serving_.end())
+    for (const Serve& serve : std::vector<Serve>(serving->second.active))
+      if (serve.move != 0) bulk_->Extend(serve.move, bytes);
+}
+
+void BlockKeeper::FinishCopy(Copies::iterator it) {
+  Copy& copy = it->second;
+  const ObjectId id = it->first;
+  copy.receive = 0;
+  store_.Seal(copy.entry, id, copy.offset, copy.wanted.size, copy.wanted.type_hash, copy.wanted.format);
+  copy.here = true;
+  // Those that are served keep it from now on as readers do.
+  if (const auto serving = serving_.find(id); serving != serving_.end())
+    for (Serve& serve : serving->second.active)
+      if (!serve.entry && store_.Pin(copy.entry, id)) serve.entry = copy.entry;
+  for (const Rank asker : std::exchange(copy.askers, {})) TellHere(asker, id, copy.entry);
+  if (!copy.forgotten) return;
+  store_.Free(copy.entry);
+  copies_.erase(it);
+}
+
+/// Of a copy that was not sealed.
+void BlockKeeper::GiveBackRoom(const Copy& copy) {
+  if (copy.entry != kNoEntry) store_.GiveBack(copy.entry);
+  if (copy.offset != 0) store_.Abandon(copy.offset);
+}
+
+void BlockKeeper::FailCopy(Copies::iterator it, const object::ErrorPtr& error) {
+  const Copy copy = std::move(it->second);
+  const ObjectId id = it->first;
+  copies_.erase(it);
+  GiveBackRoom(copy);
+  for (const Rank asker : copy.askers) TellFailed(asker, id, error);
+  const auto serving = serving_.find(id);
+  if (serving == serving_.end()) return;
+  // Nothing has come, so nothing was passed on: they ask the holder.
+  for (const Serve& serve : serving->second.active) {
+    bulk_->Cancel(serve.move);
+    router_.Send(serve.to, wire::PullAnswer{id, serve.tag, wire::PullResult::kGone, {}, 0});
+  }
+  serving_.erase(serving);
+}
+
+// ---- serving other nodes ----
+void BlockKeeper::On(Rank from, const wire::Pull& message) {
+  const auto serving = serving_.find(message.id);
+  if (message.may_redirect != 0 && serving != serving_.end() && serving->second.active.size() >= kFanOut) {
+    Serving& others = serving->second;
+    const Rank next = others.active[others.turn++ % others.active.size()].to;
+    router_.Send(from, wire::PullAnswer{message.id, message.tag, wire::PullResult::kElsewhere, next, 0});
+    return;
+  }
+  std::uint32_t entry = message.entry;
+  if (entry == wire::Pull::kAnyCopy) {
+    const auto it = copies_.find(message.id);
+    if (it != copies_.end() && !it->second.here) {
+      Copy& copy = it->second;
+      ServeFrom(from, message, copy.offset, copy.wanted.size, copy.arrived, std::nullopt);
+      return;
+    }
+    if (it != copies_.end()) entry = it->second.entry;
+  }
+  const auto view = entry == wire::Pull::kAnyCopy ? std::nullopt : store_.Pin(entry, message.id);
+  if (!view) {
+    router_.Send(from, wire::PullAnswer{message.id, message.tag, wire::PullResult::kGone, {}, 0});
+    return;
+  }
+  ServeFrom(from, message, view->offset, view->size_bytes, view->size_bytes, entry);
+}
+
+void BlockKeeper::ServeFrom(Rank to, const wire::Pull& message, std::uint64_t offset, std::uint64_t size,
+                            std::uint64_t ready, std::optional<std::uint32_t> entry) {
+  std::vector<Serve>& active = serving_[message.id].active;
+  active.push_back({to, message.tag, 0, entry});
+  if (message.by == wire::PullBy::kRead) {
+    router_.Send(to, wire::PullAnswer{message.id, message.tag, wire::PullResult::kPinned, {}, offset});
+    return;
+  }
+  active.back().move =
+      bulk_->Send(to, message.tag, store_.At(offset), size, ready,
+                  [this, id = message.id, to, tag = message.tag] { EndServe(id, to, tag); });
+}
+
+void BlockKeeper::On(Rank from, const wire::PullDone& message) { EndServe(message.id, from, message.tag); }
+
+void BlockKeeper::EndServe(const ObjectId& id, Rank to, std::uint32_t tag) {
+  const auto serving = serving_.find(id);
+  if (serving == serving_.end()) return;
+  std::vector<Serve>& active = serving->second.active;
+  const auto it =
+      std::find_if(active.begin(), active.end(), [&](const Serve& one) { return one.to == to && one.tag == tag; });
+  if (it == active.end()) return;
+  const std::optional<std::uint32_t> entry = it->entry;
+  active.erase(it);
+  if (active.empty()) serving_.erase(serving);
+  if (entry) store_.Unpin(*entry);
+}
+
+// ---- the end of copies ----
+void BlockKeeper::Forget(const ObjectId& id) {
+  const auto it = copies_.find(id);
+  if (it == copies_.end()) return;
+  if (!it->second.here) {
+    it->second.forgotten = true;
+    return;
+  }
+  store_.Free(it->second.entry);
+  copies_.erase(it);
+}
+
+std::uint64_t BlockKeeper::DropCopies(std::uint64_t size_bytes) {
+  std::vector<std::pair<std::uint64_t, ObjectId>> oldest;
+  for (const auto& [id, copy] : copies_)
+    if (copy.here) oldest.emplace_back(copy.last_asked, id);
+  std::sort(oldest.begin(), oldest.end());
+  std::uint64_t dropped = 0;
+  for (const auto& [when, id] : oldest) {
+    if (dropped >= size_bytes) break;
+    const auto it = copies_.find(id);
+    if (!store_.TryFree(it->second.entry)) continue;
+    dropped += it->second.wanted.size;
+    copies_.erase(it);
+  }
+  return dropped;
+}
+
+void BlockKeeper::Sweep() {
+  for (const auto& [id, copy] : copies_)
+    if (!copy.here) GiveBackRoom(copy);
+  copies_.clear();
+  for (const auto& [id, serving] : serving_)
+    for (const Serve& serve : serving.active)
+      if (serve.entry) store_.Unpin(*serve.entry);
+  serving_.clear();
+}
+
+}  // namespace manta::runtime
