@@ -181,22 +181,25 @@ std::size_t ReadCount(ByteReader& archive) {
   return count;
 }
 
-/// A vector or string of `count` elements of plain data.
+/// A vector, string or Array of `count` elements of plain data.
 template <class T>
 T ArrayFrom(const std::byte* from, std::size_t count) {
   using Item = typename ArrayElement<T>::type;
-  if constexpr (std::is_same_v<T, Array<Item>>) return CopyOfElements<Item>(from, count);
-  if constexpr (std::is_constructible_v<T, const Item*, const Item*>) {
-    // One pass where the bytes are aligned for it; the store aligns to 64.
-    if (reinterpret_cast<std::uintptr_t>(from) % alignof(Item) == 0) {
-      const Item* items = reinterpret_cast<const Item*>(from);
-      return T(items, items + count);
+  if constexpr (std::is_same_v<T, Array<Item>>) {
+    return CopyOfElements<Item>(from, count);
+  } else {
+    if constexpr (std::is_constructible_v<T, const Item*, const Item*>) {
+      // One pass where the bytes are aligned for it; the store aligns to 64.
+      if (reinterpret_cast<std::uintptr_t>(from) % alignof(Item) == 0) {
+        const Item* items = reinterpret_cast<const Item*>(from);
+        return T(items, items + count);
+      }
     }
+    T value;
+    value.resize(count);
+    if (count != 0) std::memcpy(value.data(), from, count * sizeof(Item));
+    return value;
   }
-  T value;
-  value.resize(count);
-  if (count != 0) std::memcpy(value.data(), from, count * sizeof(Item));
-  return value;
 }
 
 template <class T, class A>
@@ -292,7 +295,7 @@ std::shared_ptr<const void> LoadObject(const std::byte* from, std::size_t size,
   } else if constexpr (kIsTensor<T>) {
     ByteReader reader(from, size, kAlwaysInPlace, &kept);
     auto tensor = std::make_shared<T>(ReadTensor<typename T::value_type>(reader));
-    *in_place = reader.in_place();
+    *in_place = reader.in_place() == 0 ? 0 : size;  // the header is no value
     return tensor;
   } else {
     ReadArchive archive(from, size, kInPlaceBytes, &kept);
