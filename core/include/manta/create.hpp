@@ -127,8 +127,8 @@ class NewTensor {
   Dims strides_{1};
 };
 
-/// Room for a Tensor of `shape`; throws UsageError where no memory has that many elements. Otherwise as Create of a size, which
-/// `Create<T>(n)` is: `Create<T>({n})` makes a Tensor of one axis.
+/// Room for a Tensor of `shape`; throws UsageError where no memory has that many elements. Otherwise as Create of a size:
+/// `Create<T>(n)` makes an Array, `Create<T>({n})` a Tensor of one axis.
 template <class T>
 [[nodiscard]] NewTensor<T> Create(const Dims& shape) {
   static_assert(sizeof(Tensor<T>) != 0);  // says what T must be

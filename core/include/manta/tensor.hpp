@@ -21,6 +21,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -35,7 +36,8 @@ class Dims {
   /// They throw UsageError where there are more than kMaxRank.
   explicit Dims(std::span<const std::size_t> dims) : rank_(dims.size()) {
     if (rank_ > kMaxRank)
-      throw UsageError("a shape of " + std::to_string(rank_) + " axes; at most " + std::to_string(kMaxRank) + " are possible");
+      throw UsageError("a shape of " + std::to_string(rank_) + " axes; at most " + std::to_string(kMaxRank) +
+                       " are possible");
     std::copy(dims.begin(), dims.end(), dims_.begin());
   }
   Dims(std::initializer_list<std::size_t> dims) : Dims(std::span<const std::size_t>(dims.begin(), dims.size())) {}
@@ -110,9 +112,9 @@ void ForEachRow(const Dims& shape, F row) {
 
 }  // namespace detail
 
-/// Elements of plain data with a shape, which nobody changes; the last axis is the densest ("row-major") unless a view changed
-/// that. Copies and views share them and keep them, as those of an Array: also after the last ref to their object went,
-/// but not beyond Shutdown where they lie in the store. Distinct copies may be used from any thread.
+/// Elements of plain data with a shape, which nobody changes; the last axis is the densest ("row-major") unless a view
+/// changed that. Copies and views share them and keep them, as those of an Array: also after the last ref to their object
+/// went, but not beyond Shutdown where they lie in the store. Distinct copies may be used from any thread.
 template <class T>
 class Tensor {
   static_assert(detail::kPlainData<T> && std::is_same_v<T, std::remove_cv_t<T>>,
@@ -305,7 +307,8 @@ void CopyRowMajor(const Tensor<T>& tensor, std::byte* to) {
       to += count * sizeof(T);
       return;
     }
-    for (std::size_t i = 0; i < count; ++i, to += sizeof(T)) std::memcpy(to, static_cast<const void*>(row + i * stride), sizeof(T));
+    for (std::size_t i = 0; i < count; ++i, to += sizeof(T))
+      std::memcpy(to, static_cast<const void*>(row + i * stride), sizeof(T));
   });
 }
 

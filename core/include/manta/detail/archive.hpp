@@ -42,7 +42,7 @@ void CheckRef(const Handle& ref);
 inline constexpr std::size_t kElementAlignment = 64;
 /// Of a whole Tensor.
 inline constexpr std::size_t kAlwaysInPlace = 0;
-/// Of what lies inside of an object: fewer bytes are as soon copied as shared, and should not keep the memory of a large object.
+/// Of what lies inside of an object: fewer bytes are as soon copied as shared, and should not keep a large object's memory.
 inline constexpr std::size_t kInPlaceBytes = 4096;
 /// Of what lies inside of a call: nothing keeps its bytes, and its archive begins anywhere in them.
 inline constexpr std::size_t kNeverInPlace = ~std::size_t{0};
