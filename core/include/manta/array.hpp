@@ -69,6 +69,8 @@ class Array {
   const T& front() const { return data()[0]; }
   const T& back() const { return data()[size_ - 1]; }
   std::span<const T> span() const { return {data(), size_}; }
+  /// data(), with a share in what keeps it.
+  const std::shared_ptr<const T>& shared() const { return data_; }
 
   /// `count` elements from `first` on, shared with this. Throws std::out_of_range where there are fewer.
   Array Slice(std::size_t first, std::size_t count) const {

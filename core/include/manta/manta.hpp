@@ -20,4 +20,5 @@
 #include <manta/runtime.hpp>
 #include <manta/serialize.hpp>
 #include <manta/task.hpp>
+#include <manta/tensor.hpp>
 #include <manta/version.hpp>

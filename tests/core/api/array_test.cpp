@@ -7,7 +7,10 @@
 
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <new>
+#include <numeric>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -125,6 +128,94 @@ TEST(Array, IsNoLongerThanItsBytes) {
   const std::uint64_t lie = std::uint64_t{1} << 60;  // no such memory may be asked for
   std::memcpy(bytes.data() + sizeof(std::uint64_t), &lie, sizeof(lie));
   EXPECT_THROW(ops.load(bytes.data(), bytes.size(), nullptr), UsageError);
+}
+
+/// An object's bytes, kept, at the alignment of the store.
+struct Stored {
+  template <class T>
+  explicit Stored(const T& value) : ops(detail::OpsOf<T>()), size(ops.measure(&value)) {
+    kept = std::shared_ptr<void>(::operator new(size, std::align_val_t(64)),
+                                 [](void* p) { ::operator delete(p, std::align_val_t(64)); });
+    ops.write(&value, bytes(), size, nullptr);
+  }
+  std::byte* bytes() const { return static_cast<std::byte*>(kept.get()); }
+  bool Holds(const void* p) const { return p >= bytes() && p < bytes() + size; }
+  template <class T>
+  std::shared_ptr<const T> Load(const std::shared_ptr<const void>& in, std::size_t* in_place = nullptr) const {
+    return std::static_pointer_cast<const T>(ops.load(bytes(), size, in, in_place));
+  }
+
+  const detail::TypeOps& ops;
+  std::size_t size;
+  std::shared_ptr<void> kept;
+};
+
+Array<double> Counting(std::size_t count) {
+  std::vector<double> values(count);
+  std::iota(values.begin(), values.end(), 1.0);
+  return Array<double>(std::move(values));
+}
+
+TEST(Array, IsReadInPlaceInsideOfOtherTypes) {
+  const std::map<std::string, Mesh> meshes{{"a", {"wing", Counting(512)}}, {"b", {"", Counting(100'000)}}};
+  auto stored = std::make_unique<Stored>(meshes);
+  std::size_t in_place = 0;
+  auto loaded = stored->Load<std::map<std::string, Mesh>>(stored->kept, &in_place);
+  EXPECT_EQ(in_place, 100'512 * sizeof(double));
+  for (const auto& [name, mesh] : *loaded) {
+    EXPECT_EQ(mesh.name, meshes.at(name).name);
+    EXPECT_EQ(mesh.nodes, meshes.at(name).nodes);
+    EXPECT_TRUE(stored->Holds(mesh.nodes.data()));
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(mesh.nodes.data()) % 64, 0u);
+  }
+
+  const std::weak_ptr<void> alive = stored->kept;
+  stored.reset();
+  const Array<double> nodes = loaded->at("b").nodes;
+  loaded.reset();
+  EXPECT_FALSE(alive.expired()) << "what an Array lies in stays";
+  EXPECT_EQ(nodes, Counting(100'000));
+}
+
+TEST(Array, IsCopiedOutOfOtherTypesWhereItIsSmallOrNothingKeepsTheBytes) {
+  const std::vector<Array<double>> arrays{Counting(3), Counting(511), Counting(0), Counting(512)};
+  const Stored stored(arrays);
+  std::size_t in_place = 0;
+  const auto some = stored.Load<std::vector<Array<double>>>(stored.kept, &in_place);
+  EXPECT_EQ(*some, arrays);
+  EXPECT_EQ(in_place, 4096u);
+  EXPECT_FALSE(stored.Holds((*some)[1].data()));
+  EXPECT_TRUE(stored.Holds((*some)[3].data()));
+
+  const auto none = stored.Load<std::vector<Array<double>>>(nullptr, &in_place);
+  EXPECT_EQ(*none, arrays);
+  EXPECT_EQ(in_place, 0u);
+  EXPECT_FALSE(stored.Holds((*none)[3].data()));
+
+  const auto moved = std::make_shared<std::vector<std::byte>>(stored.size + 1);
+  std::memcpy(moved->data() + 1, stored.bytes(), stored.size);
+  const auto unaligned = std::static_pointer_cast<const std::vector<Array<double>>>(
+      stored.ops.load(moved->data() + 1, stored.size, moved, &in_place));
+  EXPECT_EQ(*unaligned, arrays);
+  EXPECT_EQ(in_place, 0u);
+}
+
+TEST(Array, IsNotPaddedInsideOfACall) {
+  // The second argument's archive begins elsewhere than where it was measured.
+  const Mesh first{"first", Counting(600)}, second{"2", Counting(1000)};
+  const std::size_t size = 3 + detail::MeasureItem(first) + detail::MeasureItem(second);
+  std::vector<std::byte> bytes(size);
+  detail::CallWriter writer(bytes.data(), size, nullptr);
+  writer.Bytes("abc", 3);
+  detail::WriteItem(writer, first);
+  detail::WriteItem(writer, second);
+  EXPECT_EQ(writer.left(), 0u);
+
+  detail::CallReader reader(bytes.data(), size);
+  reader.Skip(3);
+  EXPECT_EQ(detail::ReadItem<Mesh>(reader)->nodes, first.nodes);
+  EXPECT_EQ(detail::ReadItem<Mesh>(reader)->nodes, second.nodes);
+  EXPECT_EQ(reader.left(), 0u);
 }
 
 TEST(Array, IsReadAndWrittenByCerealsOwnArchives) {

@@ -35,45 +35,90 @@ namespace manta::detail {
 /// Throws UsageError for a ref that is of no use in this session. Empty ones may travel.
 void CheckRef(const Handle& ref);
 
-/// Counts what a WriteArchive would write.
-class SizeArchive : public cereal::OutputArchive<SizeArchive, cereal::AllowEmptyClassElision> {
+// ---- where elements lie ----
+// The elements of an Array or a Tensor can be read in place where they are aligned and their memory is kept. So whoever
+// counts, writes or reads says from how many bytes on that is to be: such elements begin at a multiple of 64 bytes from
+// the begin of the bytes, after zeros. All three must say the same.
+inline constexpr std::size_t kElementAlignment = 64;
+/// Of a whole Tensor.
+inline constexpr std::size_t kAlwaysInPlace = 0;
+/// Of what lies inside of an object: fewer bytes are as soon copied as shared, and should not keep a large object's memory.
+inline constexpr std::size_t kInPlaceBytes = 4096;
+/// Of what lies inside of a call: nothing keeps its bytes, and its archive begins anywhere in them.
+inline constexpr std::size_t kNeverInPlace = ~std::size_t{0};
+
+constexpr std::size_t PaddingAt(std::size_t position, std::size_t size, std::size_t in_place_bytes) {
+  return size < in_place_bytes ? 0 : (kElementAlignment - position % kElementAlignment) % kElementAlignment;
+}
+
+/// Counts what a ByteWriter would write.
+class ByteCounter {
  public:
-  SizeArchive() : OutputArchive(this) {}
+  explicit ByteCounter(std::size_t in_place_bytes = kNeverInPlace) : in_place_bytes_(in_place_bytes) {}
   void Bytes(const void*, std::size_t size) { size_ += size; }
-  void AddRef(const Handle& ref) {
-    CheckRef(ref);
-    size_ += kRefBytes;
+  /// Before elements of `size` bytes.
+  void Align(std::size_t size) { size_ += PaddingAt(size_, size, in_place_bytes_); }
+  /// Room for the caller to fill; null, since there is none here.
+  std::byte* Reserve(std::size_t size) {
+    size_ += size;
+    return nullptr;
   }
   std::size_t size() const { return size_; }
 
-  static constexpr std::size_t kRefBytes = 24;
-
  private:
   std::size_t size_ = 0;
+  std::size_t in_place_bytes_;
+};
+
+/// Counts what a WriteArchive would write.
+class SizeArchive : public cereal::OutputArchive<SizeArchive, cereal::AllowEmptyClassElision>, public ByteCounter {
+ public:
+  explicit SizeArchive(std::size_t in_place_bytes = kNeverInPlace) : OutputArchive(this), ByteCounter(in_place_bytes) {}
+  void AddRef(const Handle& ref) {
+    CheckRef(ref);
+    Reserve(kRefBytes);
+  }
+
+  static constexpr std::size_t kRefBytes = 24;
 };
 
 /// Writes to memory of the caller; throws when it does not suffice (an object that changed between the two passes).
 class ByteWriter {
  public:
-  ByteWriter(std::byte* begin, std::size_t size) : at_(begin), end_(begin + size) {}
+  ByteWriter(std::byte* begin, std::size_t size, std::size_t in_place_bytes = kNeverInPlace)
+      : begin_(begin), at_(begin), end_(begin + size), in_place_bytes_(in_place_bytes) {}
   void Bytes(const void* data, std::size_t size) {
+    std::byte* const to = Reserve(size);
+    if (size != 0) std::memcpy(to, data, size);
+  }
+  /// Before elements of `size` bytes.
+  void Align(std::size_t size) {
+    const std::size_t padding = PaddingAt(static_cast<std::size_t>(at_ - begin_), size, in_place_bytes_);
+    if (std::byte* const to = Reserve(padding); padding != 0) std::memset(to, 0, padding);
+  }
+  /// Room for the caller to fill.
+  std::byte* Reserve(std::size_t size) {
     if (size > left()) ThrowNoRoom(size, left());
-    if (size != 0) std::memcpy(at_, data, size);
-    at_ += size;
+    return std::exchange(at_, at_ + size);
   }
   std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
   std::byte* position() const { return at_; }
   void Skip(std::size_t size) { at_ += size; }
 
  private:
+  std::byte* begin_;
   std::byte* at_;
   std::byte* end_;
+  std::size_t in_place_bytes_;
 };
 
-/// Reads from memory of the caller; throws UsageError when the bytes end early or a length is absurd.
+/// Reads from memory of the caller, which `kept` keeps, unless it is null or empty; throws UsageError when the bytes end
+/// early or a length is absurd.
 class ByteReader {
  public:
-  ByteReader(const std::byte* begin, std::size_t size) : at_(begin), end_(begin + size) {}
+  ByteReader(const std::byte* begin, std::size_t size, std::size_t in_place_bytes = kNeverInPlace,
+             const std::shared_ptr<const void>* kept = nullptr)
+      : begin_(begin), at_(begin), end_(begin + size), in_place_bytes_(in_place_bytes), kept_(kept) {}
   void Bytes(void* data, std::size_t size) {
     if (size > left()) ThrowTruncated(size, left());
     if (size != 0) std::memcpy(data, at_, size);
@@ -85,17 +130,34 @@ class ByteReader {
     if (size > left()) ThrowTruncated(size, left());
     at_ += size;
   }
+  /// Before elements of `size` bytes.
+  void Align(std::size_t size) { Skip(PaddingAt(static_cast<std::size_t>(at_ - begin_), size, in_place_bytes_)); }
+  /// What keeps the `size` bytes that come now, where they may stay and are aligned to `alignment`; else null. They count
+  /// as read in place then.
+  const std::shared_ptr<const void>* LeaveInPlace(std::size_t size, std::size_t alignment) {
+    if (kept_ == nullptr || *kept_ == nullptr || size < in_place_bytes_ ||
+        reinterpret_cast<std::uintptr_t>(at_) % alignment != 0)
+      return nullptr;
+    in_place_ += size;
+    return kept_;
+  }
+  /// How many bytes were left where they lie.
+  std::size_t in_place() const { return in_place_; }
 
  private:
+  const std::byte* begin_;
   const std::byte* at_;
   const std::byte* end_;
+  std::size_t in_place_bytes_;
+  const std::shared_ptr<const void>* kept_;
+  std::size_t in_place_ = 0;
 };
 
 /// Refs that it meets are appended to `refs`, in the order in which they lie in the bytes.
 class WriteArchive : public cereal::OutputArchive<WriteArchive, cereal::AllowEmptyClassElision>, public ByteWriter {
  public:
-  WriteArchive(std::byte* begin, std::size_t size, std::vector<Handle>* refs)
-      : OutputArchive(this), ByteWriter(begin, size), refs_(refs) {}
+  WriteArchive(std::byte* begin, std::size_t size, std::vector<Handle>* refs, std::size_t in_place_bytes = kNeverInPlace)
+      : OutputArchive(this), ByteWriter(begin, size, in_place_bytes), refs_(refs) {}
   void AddRef(const Handle& ref);
 
  private:
@@ -104,7 +166,9 @@ class WriteArchive : public cereal::OutputArchive<WriteArchive, cereal::AllowEmp
 
 class ReadArchive : public cereal::InputArchive<ReadArchive, cereal::AllowEmptyClassElision>, public ByteReader {
  public:
-  ReadArchive(const std::byte* begin, std::size_t size) : InputArchive(this), ByteReader(begin, size) {}
+  ReadArchive(const std::byte* begin, std::size_t size, std::size_t in_place_bytes = kNeverInPlace,
+              const std::shared_ptr<const void>* kept = nullptr)
+      : InputArchive(this), ByteReader(begin, size, in_place_bytes, kept) {}
   Handle ReadRef();
   void CheckLength(std::size_t elements) const {
     // An element may take no bytes (empty classes), but never this many of them.

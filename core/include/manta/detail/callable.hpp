@@ -64,7 +64,7 @@ struct CallableCodec {  // closures and functors
   static std::size_t Measure(const F& f) {
     if constexpr (std::is_empty_v<F>) return 0;
     else if constexpr (kPlain) return sizeof(F);
-    else return MeasureObject<F>(&f);
+    else return MeasureItem(f);
   }
   static void Write(CallWriter& archive, const F& f) {
     if constexpr (std::is_empty_v<F>) return;

@@ -144,12 +144,7 @@ class Outgoing {
     } else if constexpr (kPlainData<S>) {
       return sizeof(S);
     } else {
-      std::size_t size = 0;
-      if constexpr (kIsArray<S>) {
-        size = sizeof(std::uint64_t) + MeasureObject<S>(&value_);
-      } else {
-        size = MeasureObject<S>(&value_);
-      }
+      const std::size_t size = MeasureItem<S>(value_);
       if (size > kLargeArgument) {
         call.arguments.Add(param, ArgumentRef::kWhole,
                            PutOwned(OpsOf<S>(), std::make_shared<const S>(std::forward<Kept>(value_))));

@@ -2,11 +2,13 @@
 // What the compiled runtime must know of a type: how large its bytes are, how to write and how to load them.
 //
 // An object's bytes have one of three formats. kPlain: the value itself. kArray: the elements of a vector or string of
-// plain data, so that a span can read them in place. kArchive: what Cereal wrote.
+// plain data, so that a span can read them in place. kArchive: what Cereal wrote; or a Tensor.
 
 #include <manta/array.hpp>
 #include <manta/detail/archive.hpp>
+#include <manta/detail/element_bytes.hpp>
 #include <manta/detail/plain.hpp>
+#include <manta/tensor.hpp>
 
 #include <cereal/types/memory.hpp>
 
@@ -29,35 +31,6 @@
 #include <variant>
 #include <vector>
 
-namespace manta {
-
-// An Array inside of something that Cereal writes: as a std::vector of the same elements.
-template <class A, class T>
-void CEREAL_SAVE_FUNCTION_NAME(A& archive, const Array<T>& array) {
-  if constexpr (detail::kIsMantaArchive<A>) {
-    archive(cereal::make_size_tag(static_cast<cereal::size_type>(array.size())));
-    archive.Bytes(array.data(), array.size() * sizeof(T));
-  } else {
-    archive(array.MutableCopy());
-  }
-}
-template <class A, class T>
-void CEREAL_LOAD_FUNCTION_NAME(A& archive, Array<T>& array) {
-  std::vector<T> elements;
-  if constexpr (detail::kIsMantaArchive<A>) {
-    cereal::size_type count = 0;
-    archive(cereal::make_size_tag(count));
-    if (count > archive.left() / sizeof(T)) detail::ThrowTruncated(count * sizeof(T), archive.left());
-    elements.resize(static_cast<std::size_t>(count));
-    archive.Bytes(elements.data(), elements.size() * sizeof(T));
-  } else {
-    archive(elements);
-  }
-  array = Array<T>(std::move(elements));
-}
-
-}  // namespace manta
-
 namespace manta::detail {
 
 enum class Format : std::uint8_t { kNone = 0, kPlain = 1, kArray = 2, kArchive = 3 };
@@ -72,11 +45,19 @@ struct TypeOps {
   /// Writes exactly `size` bytes (as measured) and appends the refs met. Throws what serialize throws.
   void (*write)(const void* object, std::byte* to, std::size_t size, std::vector<Handle>* refs);
   /// A new object from the bytes, which need not stay unless it keeps a copy of `kept`: what the bytes lie in, where they
-  /// may be read in place; else empty. Throws UsageError on bad bytes.
-  std::shared_ptr<const void> (*load)(const std::byte* from, std::size_t size, const std::shared_ptr<const void>& kept);
+  /// may be read in place; else empty. Throws UsageError on bad bytes. `in_place` gets how many bytes are read there.
+  std::shared_ptr<const void> (*load_counted)(const std::byte* from, std::size_t size,
+                                              const std::shared_ptr<const void>& kept, std::size_t* in_place);
   std::uint32_t alignment;  // of the type
-  /// kArray: where the elements of an object lie; null for others.
+  /// kArray: where the elements of an object lie. Tensors: where their bytes begin if they are read in place, and no place to
+  /// read from otherwise. Null for others.
   const void* (*elements)(const void* object);
+
+  std::shared_ptr<const void> load(const std::byte* from, std::size_t size, const std::shared_ptr<const void>& kept,
+                                   std::size_t* in_place = nullptr) const {
+    std::size_t nobody_asks = 0;
+    return load_counted(from, size, kept, in_place == nullptr ? &nobody_asks : in_place);
+  }
 };
 
 /// Whether they are of one type: modules may have an OpsOf each.
@@ -102,6 +83,10 @@ template <class U>
 struct ArrayElement<Array<U>> { using type = U; };
 template <class T>
 inline constexpr bool kIsArray = !std::is_void_v<typename ArrayElement<T>::type>;
+template <class T>
+inline constexpr bool kIsTensor = false;
+template <class U>
+inline constexpr bool kIsTensor<Tensor<U>> = true;
 
 /// The type by whose name its bytes go.
 template <class T>
@@ -140,6 +125,8 @@ template <class T, class A>
 inline constexpr bool kIsSerializable<std::vector<T, A>> = kIsSerializable<T>;
 template <class T>
 inline constexpr bool kIsSerializable<Array<T>> = true;
+template <class T>
+inline constexpr bool kIsSerializable<Tensor<T>> = true;
 template <class T, class A>
 inline constexpr bool kIsSerializable<std::deque<T, A>> = kIsSerializable<T>;
 template <class T, class A>
@@ -176,6 +163,8 @@ void WriteItem(A& archive, const T& value) {
     const std::uint64_t count = value.size();
     archive.Bytes(&count, sizeof(count));
     archive.Bytes(value.data(), value.size() * sizeof(*value.data()));
+  } else if constexpr (kIsTensor<T>) {
+    WriteTensor(archive, value);
   } else if constexpr (kLoadsAndConstructs<T>) {
     archive(std::uint8_t{1}, value);  // as Cereal writes a unique_ptr that is not null
   } else {
@@ -192,22 +181,20 @@ std::size_t ReadCount(ByteReader& archive) {
   return count;
 }
 
-/// A vector or string of `count` elements of plain data.
+/// A vector, string or Array of `count` elements of plain data.
 template <class T>
 T ArrayFrom(const std::byte* from, std::size_t count) {
   using Item = typename ArrayElement<T>::type;
-  if constexpr (std::is_constructible_v<T, const Item*, const Item*>) {
-    // One pass where the bytes are aligned for it; the store aligns to 64.
-    if (reinterpret_cast<std::uintptr_t>(from) % alignof(Item) == 0) {
-      const Item* items = reinterpret_cast<const Item*>(from);
-      return T(items, items + count);
-    }
-  }
   if constexpr (std::is_same_v<T, Array<Item>>) {
-    std::vector<Item> aligned(count);
-    if (count != 0) std::memcpy(static_cast<void*>(aligned.data()), from, count * sizeof(Item));
-    return T(std::move(aligned));
+    return CopyOfElements<Item>(from, count);
   } else {
+    if constexpr (std::is_constructible_v<T, const Item*, const Item*>) {
+      // One pass where the bytes are aligned for it; the store aligns to 64.
+      if (reinterpret_cast<std::uintptr_t>(from) % alignof(Item) == 0) {
+        const Item* items = reinterpret_cast<const Item*>(from);
+        return T(items, items + count);
+      }
+    }
     T value;
     value.resize(count);
     if (count != 0) std::memcpy(value.data(), from, count * sizeof(Item));
@@ -228,6 +215,8 @@ std::unique_ptr<T> ReadItem(A& archive) {
     const std::byte* const from = archive.position();
     archive.Skip(count * sizeof(Item));
     return std::make_unique<T>(ArrayFrom<T>(from, count));
+  } else if constexpr (kIsTensor<T>) {
+    return std::make_unique<T>(ReadTensor<typename T::value_type>(archive));
   } else if constexpr (kLoadsAndConstructs<T>) {
     std::unique_ptr<T> value;
     archive(value);
@@ -239,6 +228,22 @@ std::unique_ptr<T> ReadItem(A& archive) {
   }
 }
 
+/// Bytes that WriteItem writes into a call.
+template <class T>
+std::size_t MeasureItem(const T& value) {
+  if constexpr (kPlainData<T>) {
+    return sizeof(T);
+  } else if constexpr (kIsArray<T> || kIsTensor<T>) {
+    ByteCounter counter;
+    WriteItem(counter, value);
+    return counter.size();
+  } else {
+    SizeArchive archive;
+    WriteItem(archive, value);
+    return archive.size();
+  }
+}
+
 // ---- whole objects ----
 template <class T>
 std::size_t MeasureObject(const void* object) {
@@ -247,8 +252,12 @@ std::size_t MeasureObject(const void* object) {
     return sizeof(T);
   } else if constexpr (kIsArray<T>) {
     return value.size() * sizeof(typename ArrayElement<T>::type);
+  } else if constexpr (kIsTensor<T>) {
+    ByteCounter counter(kAlwaysInPlace);
+    WriteTensor(counter, value);
+    return counter.size();
   } else {
-    SizeArchive archive;
+    SizeArchive archive(kInPlaceBytes);
     WriteItem(archive, value);
     return archive.size();
   }
@@ -261,26 +270,38 @@ void WriteObject(const void* object, std::byte* to, std::size_t size, std::vecto
     std::memcpy(to, &value, sizeof(T));
   } else if constexpr (kIsArray<T>) {
     if (size != 0) std::memcpy(to, value.data(), size);
+  } else if constexpr (kIsTensor<T>) {
+    ByteWriter writer(to, size, kAlwaysInPlace);
+    WriteTensor(writer, value);
   } else {
-    WriteArchive archive(to, size, refs);
+    WriteArchive archive(to, size, refs, kInPlaceBytes);
     WriteItem(archive, value);
   }
 }
 
 template <class T>
 std::shared_ptr<const void> LoadObject(const std::byte* from, std::size_t size,
-                                       [[maybe_unused]] const std::shared_ptr<const void>& kept) {
+                                       [[maybe_unused]] const std::shared_ptr<const void>& kept, std::size_t* in_place) {
   if constexpr (kIsArray<T>) {
     using Item = typename ArrayElement<T>::type;
     if constexpr (std::is_same_v<T, Array<Item>>) {
-      const auto* const items = reinterpret_cast<const Item*>(from);
-      if (kept != nullptr && reinterpret_cast<std::uintptr_t>(from) % alignof(Item) == 0)
-        return std::make_shared<T>(std::shared_ptr<const Item>(kept, items), size / sizeof(Item));
+      ByteReader reader(from, size, kAlwaysInPlace, &kept);
+      auto array = std::make_shared<T>(ReadElements<Item>(reader, size / sizeof(Item)));
+      *in_place = reader.in_place();
+      return array;
+    } else {
+      return std::make_shared<T>(ArrayFrom<T>(from, size / sizeof(Item)));
     }
-    return std::make_shared<T>(ArrayFrom<T>(from, size / sizeof(Item)));
+  } else if constexpr (kIsTensor<T>) {
+    ByteReader reader(from, size, kAlwaysInPlace, &kept);
+    auto tensor = std::make_shared<T>(ReadTensor<typename T::value_type>(reader));
+    *in_place = reader.in_place() == 0 ? 0 : size;  // the header is no value
+    return tensor;
   } else {
-    ReadArchive archive(from, size);
-    return std::shared_ptr<const T>(ReadItem<T>(archive));
+    ReadArchive archive(from, size, kInPlaceBytes, &kept);
+    std::shared_ptr<const T> value(ReadItem<T>(archive));
+    *in_place = archive.in_place();
+    return value;
   }
 }
 
@@ -297,11 +318,13 @@ constexpr std::uint32_t ItemBytesOf() {
 
 template <class T>
 const void* ElementsOf(const void* object) {
-  return static_cast<const T*>(object)->data();
+  const T& value = *static_cast<const T*>(object);
+  if constexpr (kIsTensor<T>) return TensorBegin(value);
+  else return value.data();
 }
 template <class T>
 constexpr auto ElementsFunction() -> const void* (*)(const void*) {
-  if constexpr (kIsArray<T>) return &ElementsOf<T>;
+  if constexpr (kIsArray<T> || kIsTensor<T>) return &ElementsOf<T>;
   else return nullptr;
 }
 
