@@ -3,41 +3,18 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <atomic>
-#include <cstdlib>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <iterator>
-#include <new>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "tests/fuzz/archive_cases.hpp"
-
-namespace {
-std::atomic<std::size_t> largest_allocation{0};
-
-void* Counted(std::size_t size, std::size_t alignment) {
-  std::size_t largest = largest_allocation.load();
-  while (size > largest && !largest_allocation.compare_exchange_weak(largest, size)) {
-  }
-  void* const memory =
-      std::aligned_alloc(alignment, (std::max<std::size_t>(size, 1) + alignment - 1) / alignment * alignment);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-}  // namespace
-
-void* operator new(std::size_t size) { return Counted(size, alignof(std::max_align_t)); }
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  return Counted(size, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+#include "tests/fuzz/largest_allocation.hpp"
 
 namespace manta::fuzz {
 namespace {
@@ -49,9 +26,9 @@ const std::filesystem::path& Corpus() {
 
 /// Reads it and checks what that took.
 void ExpectHarmless(std::vector<std::byte> input, const std::string& what) {
-  largest_allocation = 0;
+  ForgetAllocations();
   RunInput(input);
-  EXPECT_LE(largest_allocation, kLargestAllocation) << what;
+  EXPECT_LE(LargestAllocation(), kLargestAllocation) << what;
 }
 
 TEST(ArchiveCorpus, IsReadWithoutHarm) {
