@@ -225,8 +225,12 @@ std::vector<SettingRow> MakeTable() {
                 "How a task is kept to its share of a GPU; logical: it is trusted; quota: allocations above its share "
                 "are refused.",
                 &S::isolation, &C::isolation),
-      BytesRow("object-store-bytes", "Room for objects on each node; 0: a part of its shared memory.",
+      BytesRow("object-store-bytes", "Room for objects on each node; 0: 30 % of its memory.",
                &S::object_store_bytes, &C::object_store_bytes),
+      ChoiceRow("segment", {"auto", "mpi", "memfd"},
+                "What ranks of a node share objects in; mpi: a window in /dev/shm; memfd: memory of the job; auto: mpi, or "
+                "memfd where /dev/shm is too small for the store.",
+                &S::segment, &C::segment),
       BytesRow("inline-bytes", "The largest value that stays inside a message instead of the store.", &S::inline_bytes,
                &C::inline_bytes),
       ChoiceRow("transport", {"auto", "ring", "mpi"},

@@ -21,6 +21,7 @@ namespace manta {
 
 enum class RmaMode { kAuto, kOn, kOff };
 enum class SchedulerMode { kAuto, kCentral };
+enum class SegmentMode { kAuto, kMpi, kMemfd };
 enum class NodeTransport { kAuto, kRing, kMpi };
 enum class DeviceMode { kAuto, kCuda, kFake, kNone };
 enum class IsolationMode { kLogical, kQuota };
@@ -37,6 +38,7 @@ struct Settings {
   DeviceMode device = DeviceMode::kAuto;
   IsolationMode isolation = IsolationMode::kLogical;
   std::uint64_t object_store_bytes = 0;  // 0: choose
+  SegmentMode segment = SegmentMode::kAuto;
   std::uint64_t inline_bytes = 2048;
   NodeTransport transport = NodeTransport::kAuto;
   RmaMode rma = RmaMode::kAuto;

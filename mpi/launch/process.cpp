@@ -11,12 +11,12 @@
 #include <thread>
 
 #include "core/base/log.hpp"
-#include "core/node/private_segment.hpp"
 #include "core/node/ring_transport.hpp"
 #include "core/task/code_address.hpp"
 #include "core/topology/binding.hpp"
 #include "gpu/make_backend.hpp"
 #include "mpi/handles/error.hpp"
+#include "mpi/launch/node_store.hpp"
 
 namespace manta::launch {
 namespace {
@@ -52,8 +52,6 @@ int TasksOfLauncher() {
 bool AnyIsSet(std::initializer_list<const char*> names) {
   return std::any_of(names.begin(), names.end(), [](const char* name) { return std::getenv(name) != nullptr; });
 }
-
-std::uint64_t DefaultStoreBytes(std::uint64_t memory) { return memory * 3 / 10; }
 
 }  // namespace
 
@@ -171,32 +169,10 @@ void Process::CollectiveSetUp(const Settings& settings) {
     mine.devices.push_back({device.uuid, device.name, device.pci_bus_id, device.memory_bytes});
   mine.device_status = devices_->status();
 
-  // The store: what was asked for, or a part of memory; never more than /dev/shm can back where it is shared.
-  const std::uint64_t memory = machine_.memory_bytes / static_cast<std::uint64_t>(nodes_on_host);
-  std::uint64_t wanted = settings.object_store_bytes != 0 ? settings.object_store_bytes : DefaultStoreBytes(memory);
-  const bool shared = node_.size() > 1;
-  if (shared) {
-    const std::uint64_t fits = mpi::StoreBytesThatFit(
-        wanted, memory, mpi::FreeSharedMemoryBytes() / static_cast<std::uint64_t>(nodes_on_host));
-    if (fits < wanted && settings.object_store_bytes != 0 && node_.rank() == 0)
-      base::SayLine(
-          "the object store of node " + std::to_string(mine.node) + " gets " + std::to_string(fits >> 20) +
-          " MiB of the " + std::to_string(wanted >> 20) +
-          " MiB asked for: /dev/shm has no more; enlarge it (mount -o remount,size=..., or --shm-size in a container)");
-    wanted = fits;
-  }
-  wanted = node_.CollectiveBroadcast(wanted);
-  layout_ = node::SegmentLayout::Compute(node_.size(), wanted);
-  if (shared) {
-    auto segment = MpiSharedSegment::CollectiveCreate(node_, layout_.total);
-    shared_segment_ = segment.get();
-    segment_ = std::move(segment);
-  } else {
-    segment_ = std::make_unique<node::PrivateSegment>(layout_.total);
-  }
-  if (node_.rank() == 0) node::WriteSegmentHeader(segment_->bytes(), layout_);
-  node_.CollectiveBarrier();
-  node::CheckSegmentHeader(segment_->bytes(), layout_);
+  NodeStore made = CollectiveMakeNodeStore(node_, settings, {machine_.memory_bytes, nodes_on_host, mine.node});
+  segment_ = std::move(made.segment);
+  shared_segment_ = made.window;
+  layout_ = made.layout;
   const auto my_index = static_cast<std::uint32_t>(node_.rank());
   store_ = std::make_unique<runtime::LocalStore>(segment_->bytes(), layout_, my_index);
   mine.store_bytes = layout_.heap_bytes;
@@ -206,7 +182,7 @@ void Process::CollectiveSetUp(const Settings& settings) {
   std::vector<Rank> node_ranks;
   for (int rank = 0; rank < world_.size(); ++rank)
     if (facts_[static_cast<std::size_t>(rank)].node == mine.node) node_ranks.push_back(Rank(rank));
-  const bool rings = shared && settings.transport != NodeTransport::kMpi;
+  const bool rings = node_.size() > 1 && settings.transport != NodeTransport::kMpi;
   if (rings) ring_ = std::make_unique<node::RingTransport>(segment_->bytes(), layout_, my_index, node_ranks);
   mpi_ = MpiTransport::CollectiveCreate(world_, [&](Rank other) {
     return other != Rank(world_.rank()) && !(rings && facts_[static_cast<std::size_t>(other.value)].node == mine.node);

@@ -49,8 +49,11 @@ struct Config {
 
   // Objects and messages.
 
-  /// Room for objects on each node. Default 0: a part of the node's shared memory.
+  /// Room for objects on each node. Default 0: 30 % of the node's memory.
   std::optional<std::uint64_t> object_store_bytes = {};
+  /// What ranks of a node share their objects in: "auto" (the MPI window, or memfd where /dev/shm is too small for the
+  /// store; the default), "mpi" (an MPI shared window, in /dev/shm) or "memfd" (memory of the job).
+  std::optional<std::string> segment = {};
   /// The largest value that travels and stays inside a message instead of the store. Default 2048.
   std::optional<std::uint64_t> inline_bytes = {};
   /// How ranks of one node talk: "auto" (the default, now ring), "ring" (shared memory) or "mpi".

@@ -249,7 +249,8 @@ TEST(TypeOps, ThrowUsageErrorForBytesThatEndEarlyAndNeverCrash) {
 
 template <class T>
 void ExpectAbsurdLengthRefused() {
-  for (const std::uint64_t length : {~std::uint64_t{0}, std::uint64_t{1} << 62, std::uint64_t{1} << 40, std::uint64_t{1} << 21}) {
+  for (const int bits : {64, 62, 40, 21, 16}) {
+    const std::uint64_t length = bits == 64 ? ~std::uint64_t{0} : std::uint64_t{1} << bits;
     Bytes bytes(sizeof(length) + 16);
     std::memset(bytes.data.get(), 0, bytes.size);
     std::memcpy(bytes.data.get(), &length, sizeof(length));
@@ -266,6 +267,39 @@ TEST(TypeOps, RefuseAbsurdLengthsBeforeTakingMemory) {
   ExpectAbsurdLengthRefused<std::unordered_set<std::string>>();
   ExpectAbsurdLengthRefused<std::list<std::string>>();
   ExpectAbsurdLengthRefused<std::deque<std::string>>();
+}
+
+/// Changes the byte at `at` of what `value` is written as.
+template <class T>
+Bytes Changed(const T& value, std::size_t at, int byte) {
+  Bytes bytes = Written(value);
+  bytes.data[at] = static_cast<std::byte>(byte);
+  return bytes;
+}
+
+TEST(TypeOps, RefuseASharedPointerOfAnotherType) {
+  using Pair = std::pair<std::shared_ptr<std::string>, std::shared_ptr<std::vector<int>>>;
+  const Pair pair{std::make_shared<std::string>("a"), std::make_shared<std::vector<int>>(1)};
+  constexpr std::size_t kSecond = 4 + 8 + 1;  // after the first one's number and text
+
+  EXPECT_EQ(Loaded<Pair>(Written(pair))->second->size(), 1u);
+  Bytes as_first = Changed(pair, kSecond, 1);
+  as_first.data[kSecond + 3] = std::byte{0};  // no new pointer, but the first
+  EXPECT_THROW(Loaded<Pair>(as_first), UsageError);
+  EXPECT_THROW(Loaded<Pair>(Changed(pair, kSecond, 1)), UsageError) << "the first one's number again";
+  EXPECT_THROW(Loaded<Pair>(Changed(pair, 0, 0)), UsageError) << "a number that stands for null";
+}
+
+TEST(TypeOps, RefuseNoValueWhereOneWasToBe) {
+  EXPECT_THROW(Loaded<NoDefault>(Changed(NoDefault(4), 0, 0)), UsageError);
+}
+
+TEST(TypeOps, BringBackManyLargeElementsOfFewBytes) {
+  using Sparse = std::vector<std::optional<std::array<double, 100>>>;
+  Sparse sparse(5000);
+  sparse[4999] = std::array<double, 100>{1};
+  ExpectSame(sparse);
+  EXPECT_EQ(RoundTrip(std::vector<Empty>(100'000))->size(), 100'000u);
 }
 
 TEST(TypeOps, LoadFromUnalignedBytes) {

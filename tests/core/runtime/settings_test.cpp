@@ -58,6 +58,7 @@ TEST(Settings, ReadEverySettingFromAFlag) {
                                 "--manta-device=fake",
                                 "--manta-isolation=quota",
                                 "--manta-object-store-bytes=64M",
+                                "--manta-segment=memfd",
                                 "--manta-inline-bytes=1K",
                                 "--manta-transport=mpi",
                                 "--manta-rma=off",
@@ -86,6 +87,7 @@ TEST(Settings, ReadEverySettingFromAFlag) {
   expected.device = DeviceMode::kFake;
   expected.isolation = IsolationMode::kQuota;
   expected.object_store_bytes = std::uint64_t{64} << 20;
+  expected.segment = SegmentMode::kMemfd;
   expected.inline_bytes = 1024;
   expected.transport = NodeTransport::kMpi;
   expected.rma = RmaMode::kOff;
@@ -116,6 +118,7 @@ TEST(Settings, ReadEverySettingFromItsVariableAsFromItsFlag) {
                                                                    {"device", "none"},
                                                                    {"isolation", "quota"},
                                                                    {"object-store-bytes", "9"},
+                                                                   {"segment", "mpi"},
                                                                    {"inline-bytes", "7"},
                                                                    {"transport", "ring"},
                                                                    {"rma", "on"},
@@ -154,6 +157,7 @@ TEST(Settings, ReadEverySettingFromConfig) {
   config.device = "fake";
   config.isolation = "quota";
   config.object_store_bytes = 1 << 20;
+  config.segment = "memfd";
   config.inline_bytes = 0;
   config.transport = "mpi";
   config.rma = "off";
@@ -181,6 +185,7 @@ TEST(Settings, ReadEverySettingFromConfig) {
   EXPECT_EQ(s.device, DeviceMode::kFake);
   EXPECT_EQ(s.isolation, IsolationMode::kQuota);
   EXPECT_EQ(s.object_store_bytes, 1u << 20);
+  EXPECT_EQ(s.segment, SegmentMode::kMemfd);
   EXPECT_EQ(s.inline_bytes, 0u);
   EXPECT_EQ(s.transport, NodeTransport::kMpi);
   EXPECT_EQ(s.rma, RmaMode::kOff);

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "tests/conformance/segment_conformance.hpp"
+#include "tests/support/resident_pages.hpp"
 
 namespace manta {
 namespace {
@@ -79,6 +80,22 @@ TEST(MpiSharedSegment, SaysBytesAskedAndFreeOnAllRanksWhenSharedMemoryIsShort) {
     EXPECT_THAT(e.what(), ::testing::HasSubstr("/dev/shm has " + std::to_string(e.free_bytes())));
   }
   EXPECT_THROW(MpiSharedSegment::CollectiveCreate(node, std::numeric_limits<std::size_t>::max()), OutOfMemoryError);
+}
+
+TEST(MpiSharedSegment, TakesItsPagesWhenTheyAreFirstTouched) {
+  const Communicator node = Communicator::CollectiveDup(MPI_COMM_WORLD).CollectiveSplitShared();
+  constexpr std::size_t kSize = std::size_t{64} << 20;
+  const auto segment = MpiSharedSegment::CollectiveCreate(node, kSize);
+
+  EXPECT_LT(testing::ResidentPages(segment->bytes()), 16u);
+  node.CollectiveBarrier();
+  if (node.rank() == node.size() - 1) segment->bytes()[kSize / 2] = std::byte{1};
+  node.CollectiveBarrier();
+  EXPECT_GE(testing::ResidentPages(segment->bytes()), 1u);
+  EXPECT_LT(testing::ResidentPages(segment->bytes()), 1024u) << "at most one huge page more";
+
+  node.CollectiveBarrier();
+  segment->CollectiveClose();
 }
 
 TEST(MpiSharedSegment, RefusesToBeEmpty) {

@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -170,13 +171,34 @@ class ReadArchive : public cereal::InputArchive<ReadArchive, cereal::AllowEmptyC
               const std::shared_ptr<const void>* kept = nullptr)
       : InputArchive(this), ByteReader(begin, size, in_place_bytes, kept) {}
   Handle ReadRef();
-  void CheckLength(std::size_t elements) const {
-    // An element may take no bytes (empty classes), but never this many of them.
-    if (elements > left() && elements > kLargestEmptyRun) ThrowTruncated(elements, left());
+  void CheckLength(std::size_t elements) {
+    // An element may take no bytes (empty classes), but never this many of them, in all.
+    if (elements <= left()) return;
+    if (elements > empty_elements_left_) ThrowTruncated(elements, left());
+    empty_elements_left_ -= elements;
+  }
+
+  // Cereal calls these for the numbers by which shared pointers go, and would cast to any type. They count from 1.
+  void ExpectPointerTo(const std::type_info& type) { pointer_type_ = &type; }
+  void registerSharedPointer(std::uint32_t id, const std::shared_ptr<void>& pointer) {
+    pointer_types_.push_back(pointer_type_);
+    if ((id & ~cereal::detail::msb_32bit) != pointer_types_.size()) ThrowWrongPointer();
+    InputArchive::registerSharedPointer(id, pointer);
+  }
+  std::shared_ptr<void> getSharedPointer(std::uint32_t id) {
+    if (id != 0 && (id > pointer_types_.size() || *pointer_types_[id - 1] != *pointer_type_)) ThrowWrongPointer();
+    return InputArchive::getSharedPointer(id);
   }
 
  private:
-  static constexpr std::size_t kLargestEmptyRun = 1u << 20;
+  [[noreturn]] static void ThrowWrongPointer() {
+    throw UsageError("serialized bytes have a shared pointer of another type, or none, where one was to be; do save and "
+                     "load of this type agree?");
+  }
+
+  std::size_t empty_elements_left_ = 1u << 20;
+  const std::type_info* pointer_type_ = nullptr;     // that is read now
+  std::vector<const std::type_info*> pointer_types_;  // of the shared pointers so far
 };
 
 /// Writes the bytes of a call: plain data and arrays of it as they are; what only Cereal can write through one archive,
@@ -271,6 +293,8 @@ inline void CEREAL_LOAD_FUNCTION_NAME(ReadArchive& ar, cereal::BinaryData<T>& t)
 }
 
 }  // namespace manta::detail
+
+#include <manta/detail/checked_load.hpp>
 
 CEREAL_REGISTER_ARCHIVE(manta::detail::SizeArchive)
 CEREAL_REGISTER_ARCHIVE(manta::detail::WriteArchive)

@@ -220,6 +220,7 @@ std::unique_ptr<T> ReadItem(A& archive) {
   } else if constexpr (kLoadsAndConstructs<T>) {
     std::unique_ptr<T> value;
     archive(value);
+    if (value == nullptr) throw UsageError("serialized bytes have no value where one was to be");
     return value;
   } else {
     std::unique_ptr<T> value(cereal::access::construct<T>());
