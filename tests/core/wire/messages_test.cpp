@@ -31,6 +31,8 @@ class Filler {
   }
   void Fill(TaskKind& kind) { kind = TaskKind::kActorCreation; }  // the one with all fields
   void Fill(Outcome& outcome) { outcome = Outcome::kRetry; }
+  void Fill(PullBy& by) { by = PullBy::kRead; }
+  void Fill(PullResult& result) { result = PullResult::kPinned; }
   void Fill(HangState& state) { state = HangState::kSent; }
   void Fill(Rank& rank) { rank = Rank(Next()); }
   void Fill(ObjectId& id) { id = {Rank(Next()), static_cast<std::uint32_t>(Next()), static_cast<std::uint32_t>(Next())}; }
@@ -38,7 +40,6 @@ class Filler {
     std::memset(static_cast<void*>(&at), 0, sizeof(at));  // padding crosses the wire too, and is compared here
     at.holder = Rank(Next());
     at.entry = static_cast<std::uint32_t>(Next());
-    at.offset = static_cast<std::uint64_t>(Next());
   }
   void Fill(DeviceShare& share) {
     std::memset(static_cast<void*>(&share), 0, sizeof(share));
@@ -109,10 +110,10 @@ template <class M>
 class Messages : public ::testing::Test {};
 using All = ::testing::Types<
     PushMore, TaskDone, TaskCancel, WorkRequest, NoWork, AnswerAskers, HandBack, Hungry, Backlog, WorkHint, ObjectQuery, ObjectReady, BorrowVia,
-    BorrowConfirmed, BorrowDrop, TransitDone, CopyNotice, Evict, FreeBlock, FetchRequest, FetchData, LeaseRequest, LeaseGrant,
+    BorrowConfirmed, BorrowDrop, TransitDone, CopyNotice, Evict, FreeBlock, LeaseRequest, LeaseGrant,
     LeaseReturn, LeaseSuspend, LeaseResume, CedeSlots, SlotsCeded, SlotsReturned, ActorEnd, ActorKill, ActorDied, NameRegister,
     NameLookup, NameGrant, NameReply, NameDrop, StatsQuery, StatsReply, AvailableQuery, AvailableReply>;
-using AlsoAll = ::testing::Types<TaskClassNotice, TaskStarted, PlaceRequest, PlaceGrant, PlacesBack, PlacesRecall, Abort, SessionEnd, SessionEnded, HangQuery, HangReply>;  // gtest takes 50 types at most
+using AlsoAll = ::testing::Types<BytesAsk, BytesHere, Pull, PullAnswer, PullDone, TaskClassNotice, TaskStarted, PlaceRequest, PlaceGrant, PlacesBack, PlacesRecall, Abort, SessionEnd, SessionEnded, HangQuery, HangReply>;  // gtest takes 50 types at most
 TYPED_TEST_SUITE(Messages, All);
 template <class M>
 class JobMessages : public Messages<M> {};
@@ -203,10 +204,10 @@ TEST(TaskMessages, HeadsKeepTheirKindBesideTheirFlags) {
 }
 
 TEST(Codec, KeepsEmptyAndLargeFields) {
-  FetchData data;
-  data.bytes.assign(1u << 20, std::byte{3});
+  ObjectReady ready;
+  ready.value.inside.assign(1u << 20, std::byte{3});
 
-  EXPECT_EQ(DecodedBody<FetchData>(Body(data)).bytes, data.bytes);
+  EXPECT_EQ(DecodedBody<ObjectReady>(Body(ready)).value.inside, ready.value.inside);
 }
 
 TEST(Codec, RefusesAbsurdCountsWithoutTakingMemoryForThem) {
