@@ -154,9 +154,10 @@ std::shared_ptr<const void> ObjectPlane::Materialize(ObjectState& object, const 
     ObjectState& object;
     Cold& cold;
   } done{object, *cold};
-  std::shared_ptr<const void> live = Load(object, ops, kept);
+  std::size_t in_place = 0;
+  std::shared_ptr<const void> live = Load(object, ops, kept, &in_place);
   // What reads in place would pin the store's bytes for as long as the object is known here.
-  if (ReadsInPlace(ops, live.get(), kept)) return live;
+  if (in_place != 0) return live;
   std::lock_guard lock(object.Lock());
   if (cold->live == nullptr) {  // else it is there as another type, of the same elements
     cold->live = live;
@@ -165,21 +166,18 @@ std::shared_ptr<const void> ObjectPlane::Materialize(ObjectState& object, const 
   return live;
 }
 
-bool ObjectPlane::ReadsInPlace(const TypeOps& ops, const void* value, const KeptBytes& kept) {
-  return kept.in != nullptr && ops.elements != nullptr && ops.elements(value) == kept.bytes;
-}
-
-/// A new object of the value of a ready one, which is read in place where the type can. User code.
-std::shared_ptr<const void> ObjectPlane::Load(ObjectState& object, const TypeOps& ops, const KeptBytes& from) {
+/// A new object of the value of a ready one, `in_place` bytes of which are read where they lie. User code.
+std::shared_ptr<const void> ObjectPlane::Load(ObjectState& object, const TypeOps& ops, const KeptBytes& from,
+                                              std::size_t* in_place) {
   MANTA_EXPECT(object.type_hash == ops.hash,
                "an object of another type than its ref says: the ref was made by a cast, or ranks differ");
   ReadScope scope(object::Hold(object));
   MANTA_ASSERT(from.bytes != nullptr || from.size == 0);
-  std::shared_ptr<const void> loaded = ops.load(from.bytes, from.size, from.in);
-  if (ReadsInPlace(ops, loaded.get(), from)) return loaded;
-  Counters::Add(counters_.bytes_copied_get, from.size);
-  if (from.size > kLargeCopyBytes && !said_large_copy_.exchange(true, std::memory_order_relaxed))
-    base::SayLine("a value of " + std::to_string(from.size >> 20) +
+  std::shared_ptr<const void> loaded = ops.load(from.bytes, from.size, from.in, in_place);
+  const std::uint64_t copied = from.size - *in_place;
+  Counters::Add(counters_.bytes_copied_get, copied);
+  if (copied > kLargeCopyBytes && !said_large_copy_.exchange(true, std::memory_order_relaxed))
+    base::SayLine("a value of " + std::to_string(copied >> 20) +
                   " MiB was copied out of the object store; a std::span or Array parameter reads it in place");
   return loaded;
 }
@@ -187,7 +185,7 @@ std::shared_ptr<const void> ObjectPlane::Load(ObjectState& object, const TypeOps
 std::shared_ptr<const void> ObjectPlane::MaterializeFresh(ObjectState& object, const TypeOps& ops,
                                                           const KeptBytes& kept) {
   ReadScope scope(object::Hold(object));
-  return ops.load(kept.bytes, kept.size, nullptr);
+  return ops.load(kept.bytes, kept.size, kept.in);
 }
 
 void ObjectPlane::CopyPlain(ObjectState& object, const TypeOps& ops, const KeptBytes& kept, void* to) {

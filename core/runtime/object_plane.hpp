@@ -205,8 +205,8 @@ class ObjectPlane {
   void TryFreeOwned(ObjectState& object);
   void TryFreeBorrowed(ObjectState& object, const ObjectId& id);
   void FreeBlockOf(const wire::Location& location);
-  std::shared_ptr<const void> Load(ObjectState& object, const TypeOps& ops, const KeptBytes& from);
-  static bool ReadsInPlace(const TypeOps& ops, const void* value, const KeptBytes& kept);
+  std::shared_ptr<const void> Load(ObjectState& object, const TypeOps& ops, const KeptBytes& from,
+                                   std::size_t* in_place);
   bool TakeFromNode(ObjectState& object, Rank holder, std::uint32_t entry);
   /// Writes a value of more than inline_bytes into the store. Nothing where it is smaller, or no entry is free. User
   /// code; throws OutOfMemoryError and what serialize throws.

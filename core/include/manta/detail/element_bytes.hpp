@@ -75,14 +75,6 @@ Tensor<T> ReadTensor(A& archive) {
   return Tensor<T>(ReadElements<T>(archive, CountElements(dims, sizeof(T))), dims);
 }
 
-/// Where a whole Tensor's bytes begin if its elements lie in them; not to be read from.
-template <class T>
-const void* TensorBegin(const Tensor<T>& tensor) {
-  ByteCounter header(kAlwaysInPlace);
-  WriteTensorHeader(header, tensor.shape(), 0);
-  return reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(tensor.data()) - header.size());
-}
-
 }  // namespace manta::detail
 
 namespace manta {

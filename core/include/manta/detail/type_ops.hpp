@@ -49,8 +49,7 @@ struct TypeOps {
   std::shared_ptr<const void> (*load_counted)(const std::byte* from, std::size_t size,
                                               const std::shared_ptr<const void>& kept, std::size_t* in_place);
   std::uint32_t alignment;  // of the type
-  /// kArray: where the elements of an object lie. Tensors: where their bytes begin if they are read in place, and no place to
-  /// read from otherwise. Null for others.
+  /// kArray: where the elements of an object lie. Null for others.
   const void* (*elements)(const void* object);
 
   std::shared_ptr<const void> load(const std::byte* from, std::size_t size, const std::shared_ptr<const void>& kept,
@@ -319,13 +318,11 @@ constexpr std::uint32_t ItemBytesOf() {
 
 template <class T>
 const void* ElementsOf(const void* object) {
-  const T& value = *static_cast<const T*>(object);
-  if constexpr (kIsTensor<T>) return TensorBegin(value);
-  else return value.data();
+  return static_cast<const T*>(object)->data();
 }
 template <class T>
 constexpr auto ElementsFunction() -> const void* (*)(const void*) {
-  if constexpr (kIsArray<T> || kIsTensor<T>) return &ElementsOf<T>;
+  if constexpr (kIsArray<T>) return &ElementsOf<T>;
   else return nullptr;
 }
 
