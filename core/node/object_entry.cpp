@@ -114,6 +114,19 @@ void ObjectEntryTable::DropPinsOf(std::uint32_t dead_index) {
   for (std::uint32_t i = 0; i < count; ++i) PinsOf(first_own_ + i, dead_index).store(0, std::memory_order_relaxed);
 }
 
+std::uint64_t ObjectEntryTable::Pins() const {
+  std::uint32_t count = 0;
+  {
+    std::lock_guard lock(mutex_);
+    count = used_count_;
+  }
+  std::uint64_t pins = 0;
+  for (std::uint32_t i = 0; i < count; ++i)
+    for (std::uint32_t reader = 0; reader < ranks_; ++reader)
+      pins += PinsOf(first_own_ + i, reader).load(std::memory_order_relaxed);
+  return pins;
+}
+
 std::uint64_t ObjectEntryTable::FreeEntries() const {
   std::lock_guard lock(mutex_);
   return own_count_ - used_count_ + reusable_.size();

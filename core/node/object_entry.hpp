@@ -64,6 +64,8 @@ class ObjectEntryTable {
   /// Clears the pins that a dead rank left in this rank's entries. Only after its process is known to be gone. Then ask
   /// TryReclaim again. Reads a line for every entry that was ever used.
   void DropPinsOf(std::uint32_t dead_index);
+  /// Pins of all ranks in this rank's entries, a snapshot. Reads a line for every entry that was ever used.
+  std::uint64_t Pins() const;
   /// Entries that Publish can still give.
   std::uint64_t FreeEntries() const;
 

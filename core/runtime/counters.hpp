@@ -12,6 +12,7 @@ struct Counters {
   Counter tasks_submitted, tasks_executed, tasks_failed, tasks_cancelled, tasks_retried;
   Counter tasks_scheduled_by_rank0, actor_calls, actors_created, puts;
   Counter bytes_copied_put, bytes_copied_get, bytes_fetched_messages, bytes_fetched_rma;
+  Counter bytes_spilled, bytes_restored;
   Counter scheduler_messages;    // that rank 0's ledger, placer and matchmaker received
   Counter actor_tasks_executed;  // calls and creations that ran here
 

@@ -30,6 +30,8 @@ class LocalStore {
   std::byte* At(std::uint64_t offset) const { return segment_.data() + offset; }
   std::uint64_t total_bytes() const { return total_; }
   std::uint64_t UsedBytes() const { return heap_.UsedBytes(); }
+  /// Pins of this node's ranks in this rank's entries. Slow: reads a line for every entry that was ever used.
+  std::uint64_t Pins() const { return entries_.Pins(); }
 
   /// Room for `size_bytes`, not filled. Throws OutOfMemoryError (bytes asked, bytes free).
   std::uint64_t Allocate(std::uint64_t size_bytes) {

@@ -38,6 +38,9 @@ std::vector<std::uint64_t> RankRuntime::StatsOf() const {
           sent.wakeups_sent + progress_->wakeups(),
           executors_->parks(),
           value(counters_.scheduler_messages),
+          value(counters_.bytes_spilled),
+          value(counters_.bytes_restored),
+          parts_.store->Pins(),
           tasks_->pending(),
           static_cast<std::uint64_t>(std::max<std::int64_t>(0, used))};
 }
@@ -68,7 +71,8 @@ StatsSnapshot RankRuntime::Stats() {
                                    &sum.bytes_copied_put,  &sum.bytes_copied_get, &sum.bytes_fetched_messages,
                                    &sum.bytes_fetched_rma, &sum.objects_alive,    &sum.store_bytes_used,
                                    &sum.messages_sent,     &sum.bytes_sent,       &sum.wakeups,
-                                   &sum.fibers_parked,     &sum.scheduler_messages};
+                                   &sum.fibers_parked,     &sum.scheduler_messages, &sum.bytes_spilled,
+                                   &sum.bytes_restored,    &sum.store_pins};
   for (const auto& values : StatsOfAll()) {
     for (std::size_t i = 0; i < std::size(fields) && i < values.size(); ++i) *fields[i] += values[i];
     sum.tasks_executed_by_rank.push_back(values.size() > 1 ? values[1] : 0);

@@ -87,6 +87,17 @@ bool ReadBoolean(std::string_view text, bool& value) {
   return yes || no;
 }
 
+bool ReadDirectory(std::string_view text, std::string& value) {
+  if (const std::string word = Lower(text); word == "auto" || word == "off") {
+    value = word;
+    return true;
+  }
+  const auto is_control = [](unsigned char c) { return std::iscntrl(c) != 0; };
+  const bool fits = !text.empty() && text.front() == '/' && std::none_of(text.begin(), text.end(), is_control);
+  if (fits) value = text;
+  return fits;
+}
+
 bool IsResourceName(std::string_view name) {
   const std::string lower = Lower(name);
   for (std::string_view taken : {"cpu", "cpus", "gpu", "gpus", "memory"})
@@ -231,6 +242,14 @@ std::vector<SettingRow> MakeTable() {
                 "What ranks of a node share objects in; mpi: a window in /dev/shm; memfd: memory of the job; auto: mpi, or "
                 "memfd where /dev/shm is too small for the store.",
                 &S::segment, &C::segment),
+      ValueRow("spill-dir", "an absolute path, auto or off",
+               "A directory of each node for objects that the store has no room for; auto: TMPDIR, or /tmp; off: none.",
+               &S::spill_dir, &C::spill_dir, ReadDirectory),
+      ChoiceRow("spill-compression", {"none", "zstd"}, "What is done to objects that go there.", &S::spill_compression,
+                &C::spill_compression),
+      NumberRow("store-wait-seconds", 0.0, kMaxSeconds,
+                "How long who needs room in a full store waits while none is made, before OutOfMemoryError.",
+                &S::store_wait_seconds, &C::store_wait_seconds),
       BytesRow("inline-bytes", "The largest value that stays inside a message instead of the store.", &S::inline_bytes,
                &C::inline_bytes),
       ChoiceRow("transport", {"auto", "ring", "mpi"},

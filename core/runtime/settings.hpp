@@ -22,6 +22,7 @@ namespace manta {
 enum class RmaMode { kAuto, kOn, kOff };
 enum class SchedulerMode { kAuto, kCentral };
 enum class SegmentMode { kAuto, kMpi, kMemfd };
+enum class SpillCompression { kNone, kZstd };
 enum class NodeTransport { kAuto, kRing, kMpi };
 enum class DeviceMode { kAuto, kCuda, kFake, kNone };
 enum class IsolationMode { kLogical, kQuota };
@@ -40,6 +41,9 @@ struct Settings {
   std::uint64_t object_store_bytes = 0;  // 0: choose
   SegmentMode segment = SegmentMode::kAuto;
   std::uint64_t inline_bytes = 2048;
+  std::string spill_dir = "auto";  // TMPDIR, or /tmp; "off": no spilling
+  SpillCompression spill_compression = SpillCompression::kNone;
+  double store_wait_seconds = 10;
   NodeTransport transport = NodeTransport::kAuto;
   RmaMode rma = RmaMode::kAuto;
   bool check_serialize = false;

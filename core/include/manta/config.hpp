@@ -54,6 +54,13 @@ struct Config {
   /// What ranks of a node share their objects in: "auto" (the MPI window, or memfd where /dev/shm is too small for the
   /// store; the default), "mpi" (an MPI shared window, in /dev/shm) or "memfd" (memory of the job).
   std::optional<std::string> segment = {};
+  /// A directory of each node where objects go for which the store has no room; "off": they wait for room, and fail. An
+  /// absolute path. Default "auto": TMPDIR, or /tmp. What is written there goes with the job, however that ends.
+  std::optional<std::string> spill_dir = {};
+  /// What is done to objects that go there: "none" (the default) or "zstd" (where Manta was built with it).
+  std::optional<std::string> spill_compression = {};
+  /// How long Put, a result or Get waits for room in a full store while none is made, before OutOfMemoryError. Default 10.
+  std::optional<double> store_wait_seconds = {};
   /// The largest value that travels and stays inside a message instead of the store. Default 2048.
   std::optional<std::uint64_t> inline_bytes = {};
   /// How ranks of one node talk: "auto" (the default, now ring), "ring" (shared memory) or "mpi".

@@ -106,6 +106,9 @@ struct StatsSnapshot {
   std::uint64_t wakeups = 0;  // system calls that woke another rank or thread
   std::uint64_t fibers_parked = 0;
   std::uint64_t scheduler_messages = 0;  // that rank 0 received as the scheduler: leases, places, backlogs, ...
+  std::uint64_t bytes_spilled = 0;       // written to disk for lack of room
+  std::uint64_t bytes_restored = 0;      // read back from there
+  std::uint64_t store_pins = 0;          // readers of the stores' bytes now: values in place, arguments of running tasks
   std::vector<std::uint64_t> tasks_executed_by_rank;
 };
 StatsSnapshot Stats();

@@ -59,6 +59,9 @@ TEST(Settings, ReadEverySettingFromAFlag) {
                                 "--manta-isolation=quota",
                                 "--manta-object-store-bytes=64M",
                                 "--manta-segment=memfd",
+                                "--manta-spill-dir=/scratch",
+                                "--manta-spill-compression=zstd",
+                                "--manta-store-wait-seconds=0.5",
                                 "--manta-inline-bytes=1K",
                                 "--manta-transport=mpi",
                                 "--manta-rma=off",
@@ -88,6 +91,9 @@ TEST(Settings, ReadEverySettingFromAFlag) {
   expected.isolation = IsolationMode::kQuota;
   expected.object_store_bytes = std::uint64_t{64} << 20;
   expected.segment = SegmentMode::kMemfd;
+  expected.spill_dir = "/scratch";
+  expected.spill_compression = SpillCompression::kZstd;
+  expected.store_wait_seconds = 0.5;
   expected.inline_bytes = 1024;
   expected.transport = NodeTransport::kMpi;
   expected.rma = RmaMode::kOff;
@@ -120,6 +126,9 @@ TEST(Settings, ReadEverySettingFromItsVariableAsFromItsFlag) {
                                                                    {"object-store-bytes", "9"},
                                                                    {"segment", "mpi"},
                                                                    {"inline-bytes", "7"},
+                                                                   {"spill-dir", "off"},
+                                                                   {"spill-compression", "zstd"},
+                                                                   {"store-wait-seconds", "2"},
                                                                    {"transport", "ring"},
                                                                    {"rma", "on"},
                                                                    {"check-serialize", "1"},
@@ -158,6 +167,9 @@ TEST(Settings, ReadEverySettingFromConfig) {
   config.isolation = "quota";
   config.object_store_bytes = 1 << 20;
   config.segment = "memfd";
+  config.spill_dir = "/tmp";
+  config.spill_compression = "zstd";
+  config.store_wait_seconds = 0;
   config.inline_bytes = 0;
   config.transport = "mpi";
   config.rma = "off";
@@ -186,6 +198,9 @@ TEST(Settings, ReadEverySettingFromConfig) {
   EXPECT_EQ(s.isolation, IsolationMode::kQuota);
   EXPECT_EQ(s.object_store_bytes, 1u << 20);
   EXPECT_EQ(s.segment, SegmentMode::kMemfd);
+  EXPECT_EQ(s.spill_dir, "/tmp");
+  EXPECT_EQ(s.spill_compression, SpillCompression::kZstd);
+  EXPECT_EQ(s.store_wait_seconds, 0);
   EXPECT_EQ(s.inline_bytes, 0u);
   EXPECT_EQ(s.transport, NodeTransport::kMpi);
   EXPECT_EQ(s.rma, RmaMode::kOff);
