@@ -9,6 +9,7 @@ message(STATUS "  build type   ${CMAKE_BUILD_TYPE}, shared libraries ${BUILD_SHA
 message(STATUS "  compiler     ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION} (ccache: ${MANTA_CCACHE})")
 message(STATUS "  MPI          ${MPI_CXX_VERSION} by ${MPI_CXX_COMPILER}")
 message(STATUS "  hwloc        ${Hwloc_VERSION}")
+message(STATUS "  spilling     checksums by zlib: ${ZLIB_FOUND} (else Boost, slower), zstd: ${MANTA_ZSTD_FOUND}")
 message(STATUS "  CUDA kernels ${cuda_text}")
 message(STATUS "  tests        ${MANTA_BUILD_TESTS}")
 message(STATUS "  examples     ${MANTA_BUILD_EXAMPLES}")

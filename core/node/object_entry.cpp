@@ -71,36 +71,67 @@ void ObjectEntryTable::Seal(std::uint32_t entry, ObjectId id, std::uint64_t offs
 
 bool ObjectEntryTable::Retire(std::uint32_t entry) {
   Facts& facts = FactsOf(entry);
+  const std::uint64_t before = facts.state.load(std::memory_order_relaxed);
+  MANTA_ASSERT((StateOf(before) == EntryState::kSealed || StateOf(before) == EntryState::kUnloaded) &&
+               entry - first_own_ < own_count_);
+  facts.state.store(Pack(UsesOf(before), EntryState::kRetired), std::memory_order_seq_cst);  // then the pins: the owner's half of Dekker
+  return ReclaimUnpinned(entry);
+}
+
+bool ObjectEntryTable::IsPinned(std::uint32_t entry) const {
+  // One after the other is enough: a word that was 0 after the state had changed can rise only for a reader that is
+  // about to see the new one and leave. Acquire (in seq_cst) pairs with the release of Unpin.
+  for (std::uint32_t reader = 0; reader < ranks_; ++reader)
+    if (PinsOf(entry, reader).load(std::memory_order_seq_cst) != 0) return true;
+  return false;
+}
+
+/// To a state that no reader takes, if none is there.
+bool ObjectEntryTable::TryLeaveSealed(std::uint32_t entry, EntryState to) {
+  Facts& facts = FactsOf(entry);
   const std::uint64_t sealed = facts.state.load(std::memory_order_relaxed);
   MANTA_ASSERT(StateOf(sealed) == EntryState::kSealed && entry - first_own_ < own_count_);
-  const std::uint64_t retired = Pack(UsesOf(sealed), EntryState::kRetired);
-  facts.state.store(retired, std::memory_order_seq_cst);  // then the pins: the owner's half of Dekker
-  return ReclaimUnpinned(entry, retired);
+  facts.state.store(Pack(UsesOf(sealed), to), std::memory_order_seq_cst);  // the owner's half of Dekker
+  if (!IsPinned(entry)) return true;
+  // The facts and the bytes are what they were: a reader that sees this has them from the release before.
+  facts.state.store(sealed, std::memory_order_release);
+  return false;
 }
 
 bool ObjectEntryTable::TryRetire(std::uint32_t entry) {
-  const std::uint64_t sealed = FactsOf(entry).state.load(std::memory_order_relaxed);
-  if (Retire(entry)) return true;
-  // The facts and the bytes are what they were: a reader that sees this has them from the release before.
-  FactsOf(entry).state.store(sealed, std::memory_order_release);
-  return false;
+  if (!TryLeaveSealed(entry, EntryState::kRetired)) return false;
+  // A reader that was refused may hold its pin for a moment still; it reads nothing.
+  SetFree(entry);
+  return true;
+}
+
+bool ObjectEntryTable::TryUnload(std::uint32_t entry) { return TryLeaveSealed(entry, EntryState::kUnloaded); }
+
+void ObjectEntryTable::Reload(std::uint32_t entry, std::uint64_t offset) {
+  Facts& facts = FactsOf(entry);
+  const std::uint64_t unloaded = facts.state.load(std::memory_order_relaxed);
+  MANTA_ASSERT(StateOf(unloaded) == EntryState::kUnloaded && entry - first_own_ < own_count_);
+  facts.offset = offset;
+  facts.state.store(Pack(UsesOf(unloaded), EntryState::kSealed), std::memory_order_release);
 }
 
 bool ObjectEntryTable::TryReclaim(std::uint32_t entry) {
   const std::uint64_t retired = FactsOf(entry).state.load(std::memory_order_relaxed);
   MANTA_ASSERT(StateOf(retired) == EntryState::kRetired && entry - first_own_ < own_count_);
-  return ReclaimUnpinned(entry, retired);
+  return ReclaimUnpinned(entry);
 }
 
-bool ObjectEntryTable::ReclaimUnpinned(std::uint32_t entry, std::uint64_t retired_state) {
-  // One after the other is enough: a word that was 0 after the entry was retired can rise only for a reader that is
-  // about to see "retired" and leave. Acquire (in seq_cst) pairs with the release of Unpin.
-  for (std::uint32_t reader = 0; reader < ranks_; ++reader)
-    if (PinsOf(entry, reader).load(std::memory_order_seq_cst) != 0) return false;
-  FactsOf(entry).state.store(Pack(UsesOf(retired_state), EntryState::kFree), std::memory_order_relaxed);
+bool ObjectEntryTable::ReclaimUnpinned(std::uint32_t entry) {
+  if (IsPinned(entry)) return false;
+  SetFree(entry);
+  return true;
+}
+
+void ObjectEntryTable::SetFree(std::uint32_t entry) {
+  auto& state = FactsOf(entry).state;
+  state.store(Pack(UsesOf(state.load(std::memory_order_relaxed)), EntryState::kFree), std::memory_order_relaxed);
   std::lock_guard lock(mutex_);
   reusable_.push_back(entry);
-  return true;
 }
 
 void ObjectEntryTable::DropPinsOf(std::uint32_t dead_index) {

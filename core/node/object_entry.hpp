@@ -28,7 +28,7 @@
 
 namespace manta::node {
 
-enum class EntryState : std::uint32_t { kFree = 0, kSealed = 1, kRetired = 2 };
+enum class EntryState : std::uint32_t { kFree = 0, kSealed = 1, kRetired = 2, kUnloaded = 3 };
 
 /// What a pinned entry says.
 struct EntryView {
@@ -55,10 +55,16 @@ class ObjectEntryTable {
             std::uint32_t note);
   void GiveBack(std::uint32_t entry);
   /// Lets no new reader in. True when none is left: the entry is free again and so may the bytes be. Else ask TryReclaim
-  /// until it is true. Once for each Publish.
+  /// until it is true. Once for each Publish; of an unloaded entry too.
   bool Retire(std::uint32_t entry);
   /// Retires it if nobody reads it; else it stays as it was. A reader that looks just then is refused, and asks again.
   bool TryRetire(std::uint32_t entry);
+  /// Lets no new reader in, where there is none: the bytes may go elsewhere, the entry stays its object's until Reload or
+  /// Retire. Else false, and it stays as it was.
+  bool TryUnload(std::uint32_t entry);
+  /// The bytes of an unloaded entry are in the segment again.
+  void Reload(std::uint32_t entry, std::uint64_t offset);
+  bool IsPinned(std::uint32_t entry) const;
   /// Whether the last reader of a retired entry has left; then the entry is free again. Not after it was true.
   bool TryReclaim(std::uint32_t entry);
   /// Clears the pins that a dead rank left in this rank's entries. Only after its process is known to be gone. Then ask
@@ -102,7 +108,9 @@ class ObjectEntryTable {
 
   Facts& FactsOf(std::uint32_t entry) const;
   PinWord& PinsOf(std::uint32_t entry, std::uint32_t reader) const;
-  bool ReclaimUnpinned(std::uint32_t entry, std::uint64_t retired_state);
+  bool TryLeaveSealed(std::uint32_t entry, EntryState to);
+  bool ReclaimUnpinned(std::uint32_t entry);
+  void SetFree(std::uint32_t entry);
 
   // Fixed after construction.
   const std::span<std::byte> table_;

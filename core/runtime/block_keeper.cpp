@@ -15,9 +15,9 @@ object::ErrorPtr Gone(const ObjectId& id) {
 }
 }  // namespace
 
-BlockKeeper::BlockKeeper(Options options, Router& router, LocalStore& store, BulkMoves* bulk, RmaReads* rma,
-                         Counters& counters)
-    : options_(std::move(options)), router_(router), store_(store), bulk_(bulk), rma_(rma), counters_(counters) {
+BlockKeeper::BlockKeeper(Options options, Router& router, LocalStore& store, Room& room, BulkMoves* bulk,
+                         RmaReads* rma, Counters& counters)
+    : options_(std::move(options)), router_(router), store_(store), room_(room), bulk_(bulk), rma_(rma), counters_(counters) {
   index_of_.resize(options_.node_of.size(), 0);
   for (std::size_t rank = 0; rank < options_.node_of.size(); ++rank) {
     if (options_.node_of[rank] != NodeOf(options_.self)) continue;
@@ -32,11 +32,11 @@ Rank BlockKeeper::KeeperOf(const ObjectId& id, const wire::Location& at) const {
 }
 
 // ---- asked by a rank of this node ----
-void BlockKeeper::TellHere(Rank asker, const ObjectId& id, std::uint32_t entry) {
-  if (store_.PinFor(IndexOf(asker), entry, id))
-    router_.Send(asker, wire::BytesHere{id, entry, std::nullopt});
-  else
-    TellFailed(asker, id, Gone(id));
+/// False: the bytes are not in that entry now.
+bool BlockKeeper::TellHere(Rank asker, const ObjectId& id, std::uint32_t entry) {
+  if (!store_.PinFor(IndexOf(asker), entry, id)) return false;
+  router_.Send(asker, wire::BytesHere{id, entry, std::nullopt});
+  return true;
 }
 
 void BlockKeeper::TellFailed(Rank asker, const ObjectId& id, const object::ErrorPtr& error) {
@@ -45,20 +45,63 @@ void BlockKeeper::TellFailed(Rank asker, const ObjectId& id, const object::Error
 
 void BlockKeeper::On(Rank from, const wire::BytesAsk& message) {
   if (message.at.holder == options_.self) {
-    TellHere(from, message.id, message.at.entry);
+    if (!TellHere(from, message.id, message.at.entry)) RestoreFor(from, message, message.at.entry);
     return;
+  }
+  if (const auto known = copies_.find(message.id); known != copies_.end() && known->second.here) {
+    if (TellHere(from, message.id, known->second.entry)) return;
+    copies_.erase(known);  // dropped for lack of room
   }
   const auto [it, is_new] = copies_.try_emplace(message.id);
   Copy& copy = it->second;
-  copy.last_asked = ++clock_;
-  if (copy.here) {
-    TellHere(from, message.id, copy.entry);
-    return;
-  }
   copy.askers.push_back(from);
   if (!is_new) return;
   copy.wanted = message;
   StartCopy(it);
+}
+
+// ---- what is not in the segment ----
+void BlockKeeper::Post(std::function<void()> step) {
+  {
+    std::lock_guard lock(steps_mutex_);
+    steps_.push_back(std::move(step));
+  }
+  router_.Send(options_.self, wire::KeeperStep{});
+}
+
+void BlockKeeper::On(Rank, const wire::KeeperStep&) {
+  std::vector<std::function<void()>> steps;
+  {
+    std::lock_guard lock(steps_mutex_);
+    steps.swap(steps_);
+  }
+  for (const auto& step : steps) step();
+}
+
+/// Brings an entry of this rank back, whose bytes a pin did not find, and takes the message up again: the bytes are kept
+/// until then.
+template <class M>
+void BlockKeeper::RestoreFor(Rank from, const M& message, std::uint32_t entry) {
+  if (!store_.Holds(entry, message.id)) {
+    Refuse(from, message, Gone(message.id));
+    return;
+  }
+  room_.Restore(entry, message.id, [this, from, message](const LocalStore::Kept& kept, const object::ErrorPtr& error) {
+    Post([this, from, message, kept, error] {
+      if (error != nullptr)
+        Refuse(from, message, error);
+      else
+        On(from, message);
+    });
+  });
+}
+
+void BlockKeeper::Refuse(Rank from, const wire::BytesAsk& message, const object::ErrorPtr& error) {
+  TellFailed(from, message.id, error);
+}
+
+void BlockKeeper::Refuse(Rank from, const wire::Pull& message, const object::ErrorPtr& error) {
+  router_.Send(from, wire::PullAnswer{message.id, message.tag, wire::PullResult::kGone, {}, 0, object::ToWire(*error)});
 }
 
 // ---- bringing a copy ----
@@ -71,12 +114,21 @@ void BlockKeeper::StartCopy(Copies::iterator it) {
     return;
   }
   copy.entry = *entry;
-  try {
-    copy.offset = store_.Allocate(copy.wanted.size);
-  } catch (const OutOfMemoryError&) {
-    FailCopy(it, object::FromException(std::current_exception(), "bringing an object here", options_.self.value));
+  room_.AllocateThen(copy.wanted.size, [this, id = it->first](const std::shared_ptr<LocalStore::Extent>& extent,
+                                                              const object::ErrorPtr& error) {
+    Post([this, id, extent, error] { RoomCame(id, extent == nullptr ? LocalStore::Extent() : std::move(*extent), error); });
+  });
+}
+
+void BlockKeeper::RoomCame(const ObjectId& id, LocalStore::Extent&& extent, const object::ErrorPtr& error) {
+  const auto it = copies_.find(id);
+  if (it == copies_.end()) return;
+  if (error != nullptr) {
+    FailCopy(it, error);
     return;
   }
+  Copy& copy = it->second;
+  copy.extent = std::move(extent);
   // The owner says when the object goes. Before the bytes are asked for: its holder hears of no copy that the owner does
   // not know of.
   if (copy.wanted.id.owner != options_.self) router_.Send(copy.wanted.id.owner, wire::CopyNotice{copy.wanted.id});
@@ -100,7 +152,7 @@ void BlockKeeper::BeginPull(Copy& copy, Rank source, bool may_redirect) {
   if (is_holder && rma_ != nullptr) {
     pull.by = wire::PullBy::kRead;
   } else {
-    copy.receive = bulk_->Receive(source, copy.tag, store_.At(copy.offset), copy.wanted.size,
+    copy.receive = bulk_->Receive(source, copy.tag, store_.At(copy.extent.offset()), copy.wanted.size,
                                   [this, id = pull.id](std::uint64_t bytes) { Arrived(id, bytes); });
   }
   router_.Send(source, pull);
@@ -125,7 +177,7 @@ void BlockKeeper::On(Rank from, const wire::PullAnswer& message) {
     case wire::PullResult::kGone:
       EndReceive(copy);
       if (from == copy.wanted.at.holder)
-        FailCopy(it, Gone(message.id));
+        FailCopy(it, message.error ? object::FromWire(*message.error) : Gone(message.id));
       else
         BeginPull(copy, copy.wanted.at.holder, false);
   }
@@ -137,7 +189,7 @@ void BlockKeeper::ReadOn(Copy& copy, Rank source, std::uint64_t offset) {
     const std::uint64_t at = copy.read;
     const std::uint64_t size = std::min(kReadBytes, copy.wanted.size - at);
     copy.read += size;
-    rma_->Read(source, offset + at, store_.At(copy.offset + at), size, [this, id = copy.wanted.id, source, offset, size] {
+    rma_->Read(source, offset + at, store_.At(copy.extent.offset() + at), size, [this, id = copy.wanted.id, source, offset, size] {
       const auto it = copies_.find(id);
       if (it == copies_.end()) return;
       const std::uint64_t arrived = it->second.arrived + size;
@@ -166,36 +218,31 @@ void BlockKeeper::FinishCopy(Copies::iterator it) {
   Copy& copy = it->second;
   const ObjectId id = it->first;
   copy.receive = 0;
-  store_.Seal(copy.entry, id, copy.offset, copy.wanted.size, copy.wanted.type_hash, copy.wanted.format);
+  store_.Seal(copy.entry, std::move(copy.extent), {id, copy.wanted.size, copy.wanted.type_hash, copy.wanted.format, true});
   copy.here = true;
   // Those that are served keep it from now on as readers do.
   if (const auto serving = serving_.find(id); serving != serving_.end())
     for (Serve& serve : serving->second.active)
       if (!serve.entry && store_.Pin(copy.entry, id)) serve.entry = copy.entry;
-  for (const Rank asker : std::exchange(copy.askers, {})) TellHere(asker, id, copy.entry);
+  for (const Rank asker : std::exchange(copy.askers, {}))
+    if (!TellHere(asker, id, copy.entry)) TellFailed(asker, id, Gone(id));
   if (!copy.forgotten) return;
-  store_.Free(copy.entry);
+  store_.Free(copy.entry, id);
   copies_.erase(it);
-}
-
-/// Of a copy that was not sealed.
-void BlockKeeper::GiveBackRoom(const Copy& copy) {
-  if (copy.entry != kNoEntry) store_.GiveBack(copy.entry);
-  if (copy.offset != 0) store_.Abandon(copy.offset);
 }
 
 void BlockKeeper::FailCopy(Copies::iterator it, const object::ErrorPtr& error) {
   const Copy copy = std::move(it->second);
   const ObjectId id = it->first;
   copies_.erase(it);
-  GiveBackRoom(copy);
+  if (copy.entry != kNoEntry) store_.GiveBack(copy.entry);
   for (const Rank asker : copy.askers) TellFailed(asker, id, error);
   const auto serving = serving_.find(id);
   if (serving == serving_.end()) return;
   // Nothing has come, so nothing was passed on: they ask the holder.
   for (const Serve& serve : serving->second.active) {
     bulk_->Cancel(serve.move);
-    router_.Send(serve.to, wire::PullAnswer{id, serve.tag, wire::PullResult::kGone, {}, 0});
+    router_.Send(serve.to, wire::PullAnswer{id, serve.tag, wire::PullResult::kGone, {}, 0, {}});
   }
   serving_.erase(serving);
 }
@@ -206,7 +253,7 @@ void BlockKeeper::On(Rank from, const wire::Pull& message) {
   if (message.may_redirect != 0 && serving != serving_.end() && serving->second.active.size() >= kFanOut) {
     Serving& others = serving->second;
     const Rank next = others.active[others.turn++ % others.active.size()].to;
-    router_.Send(from, wire::PullAnswer{message.id, message.tag, wire::PullResult::kElsewhere, next, 0});
+    router_.Send(from, wire::PullAnswer{message.id, message.tag, wire::PullResult::kElsewhere, next, 0, {}});
     return;
   }
   std::uint32_t entry = message.entry;
@@ -214,14 +261,18 @@ void BlockKeeper::On(Rank from, const wire::Pull& message) {
     const auto it = copies_.find(message.id);
     if (it != copies_.end() && !it->second.here) {
       Copy& copy = it->second;
-      ServeFrom(from, message, copy.offset, copy.wanted.size, copy.arrived, std::nullopt);
+      ServeFrom(from, message, copy.extent.offset(), copy.wanted.size, copy.arrived, std::nullopt);
       return;
     }
     if (it != copies_.end()) entry = it->second.entry;
   }
   const auto view = entry == wire::Pull::kAnyCopy ? std::nullopt : store_.Pin(entry, message.id);
   if (!view) {
-    router_.Send(from, wire::PullAnswer{message.id, message.tag, wire::PullResult::kGone, {}, 0});
+    // A copy that was dropped is asked for where it came from.
+    if (message.entry != wire::Pull::kAnyCopy)
+      RestoreFor(from, message, entry);
+    else
+      Refuse(from, message, Gone(message.id));
     return;
   }
   ServeFrom(from, message, view->offset, view->size_bytes, view->size_bytes, entry);
@@ -232,7 +283,7 @@ void BlockKeeper::ServeFrom(Rank to, const wire::Pull& message, std::uint64_t of
   std::vector<Serve>& active = serving_[message.id].active;
   active.push_back({to, message.tag, 0, entry});
   if (message.by == wire::PullBy::kRead) {
-    router_.Send(to, wire::PullAnswer{message.id, message.tag, wire::PullResult::kPinned, {}, offset});
+    router_.Send(to, wire::PullAnswer{message.id, message.tag, wire::PullResult::kPinned, {}, offset, {}});
     return;
   }
   active.back().move =
@@ -263,29 +314,17 @@ void BlockKeeper::Forget(const ObjectId& id) {
     it->second.forgotten = true;
     return;
   }
-  store_.Free(it->second.entry);
+  store_.Free(it->second.entry, id);
   copies_.erase(it);
 }
 
-std::uint64_t BlockKeeper::DropCopies(std::uint64_t size_bytes) {
-  std::vector<std::pair<std::uint64_t, ObjectId>> oldest;
-  for (const auto& [id, copy] : copies_)
-    if (copy.here) oldest.emplace_back(copy.last_asked, id);
-  std::sort(oldest.begin(), oldest.end());
-  std::uint64_t dropped = 0;
-  for (const auto& [when, id] : oldest) {
-    if (dropped >= size_bytes) break;
-    const auto it = copies_.find(id);
-    if (!store_.TryFree(it->second.entry)) continue;
-    dropped += it->second.wanted.size;
-    copies_.erase(it);
-  }
-  return dropped;
-}
-
 void BlockKeeper::Sweep() {
+  {
+    std::lock_guard lock(steps_mutex_);
+    steps_.clear();
+  }
   for (const auto& [id, copy] : copies_)
-    if (!copy.here) GiveBackRoom(copy);
+    if (!copy.here && copy.entry != kNoEntry) store_.GiveBack(copy.entry);
   copies_.clear();
   for (const auto& [id, serving] : serving_)
     for (const Serve& serve : serving.active)

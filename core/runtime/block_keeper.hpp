@@ -7,11 +7,12 @@
 // at a time and sends others on to these, which pass on what they have while they receive: a binary tree in the order of
 // asking. States and rules: docs/protocol.md, "Bytes between nodes"; tests/models/agent_model_test.cpp.
 //
-// All under the progress token.
+// All under the progress token; what Room calls back is posted there.
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "core/runtime/counters.hpp"
 #include "core/runtime/local_store.hpp"
 #include "core/runtime/rma_reads.hpp"
+#include "core/runtime/room.hpp"
 #include "core/runtime/router.hpp"
 
 namespace manta::runtime {
@@ -32,7 +34,8 @@ class BlockKeeper {
     std::vector<NodeId> node_of;  // by rank
   };
   /// `bulk` and `rma` may be null: there is one node; this MPI reads nothing by itself.
-  BlockKeeper(Options options, Router& router, LocalStore& store, BulkMoves* bulk, RmaReads* rma, Counters& counters);
+  BlockKeeper(Options options, Router& router, LocalStore& store, Room& room, BulkMoves* bulk, RmaReads* rma,
+              Counters& counters);
 
   /// The rank of this node that answers for an object whose bytes are sealed at `at`.
   Rank KeeperOf(const ObjectId& id, const wire::Location& at) const;
@@ -43,12 +46,10 @@ class BlockKeeper {
   void On(Rank from, const wire::Pull& message);
   void On(Rank from, const wire::PullAnswer& message);
   void On(Rank from, const wire::PullDone& message);
+  void On(Rank from, const wire::KeeperStep& message);
 
   /// The object is gone: so is its copy, once nobody reads it. Any thread that holds the token.
   void Forget(const ObjectId& id);
-  /// Retires copies that nobody reads, those first that were asked for the longest ago, until `size_bytes` are free.
-  /// Returns what was.
-  std::uint64_t DropCopies(std::uint64_t size_bytes);
   /// The session is over on all ranks, and so are the moves.
   void Sweep();
 
@@ -57,15 +58,14 @@ class BlockKeeper {
   /// Of an object of another node.
   struct Copy {
     wire::BytesAsk wanted;
-    std::uint64_t offset = 0;
+    LocalStore::Extent extent;  // until it is sealed
     std::uint64_t arrived = 0;
     std::uint32_t entry = kNoEntry;  // reserved, then sealed
     std::uint32_t tag = 0;   // of the pull under way
     Rank source;             // who is asked
     MoveId receive = 0;      // 0: none
     std::uint64_t read = 0;  // RMA: bytes for which a read was started
-    std::uint64_t last_asked = 0;
-    bool here = false;
+    bool here = false;          // sealed; the store may have dropped it since
     bool forgotten = false;     // the object went while its bytes came
     std::vector<Rank> askers;   // to be told when it is here
   };
@@ -86,15 +86,20 @@ class BlockKeeper {
   static constexpr std::uint64_t kReadsAhead = 4;
 
   NodeId NodeOf(Rank rank) const { return options_.node_of[static_cast<std::size_t>(rank.value)]; }
-  void TellHere(Rank asker, const ObjectId& id, std::uint32_t entry);
+  bool TellHere(Rank asker, const ObjectId& id, std::uint32_t entry);
   void TellFailed(Rank asker, const ObjectId& id, const object::ErrorPtr& error);
+  void Post(std::function<void()> step);
+  template <class M>
+  void RestoreFor(Rank from, const M& message, std::uint32_t entry);
+  void Refuse(Rank from, const wire::BytesAsk& message, const object::ErrorPtr& error);
+  void Refuse(Rank from, const wire::Pull& message, const object::ErrorPtr& error);
   void StartCopy(Copies::iterator it);
+  void RoomCame(const ObjectId& id, LocalStore::Extent&& extent, const object::ErrorPtr& error);
   void BeginPull(Copy& copy, Rank source, bool may_redirect);
   void EndReceive(Copy& copy);
   void Arrived(const ObjectId& id, std::uint64_t bytes);
   void ReadOn(Copy& copy, Rank source, std::uint64_t offset);
   void FinishCopy(Copies::iterator it);
-  void GiveBackRoom(const Copy& copy);
   void FailCopy(Copies::iterator it, const object::ErrorPtr& error);
   void ServeFrom(Rank to, const wire::Pull& message, std::uint64_t offset, std::uint64_t size, std::uint64_t ready,
                  std::optional<std::uint32_t> entry);
@@ -106,13 +111,16 @@ class BlockKeeper {
   std::vector<std::uint32_t> index_of_;      // by rank; of other nodes' ranks: 0
   Router& router_;
   LocalStore& store_;
+  Room& room_;
   BulkMoves* bulk_;
   RmaReads* rma_;
   Counters& counters_;
   Copies copies_;
   std::unordered_map<ObjectId, Serving> serving_;
-  std::uint64_t clock_ = 0;  // of askings
   std::uint32_t last_tag_ = 0;
+
+  std::mutex steps_mutex_;
+  std::vector<std::function<void()>> steps_;  // to be taken under the token; guarded by steps_mutex_
 };
 
 }  // namespace manta::runtime

@@ -41,6 +41,7 @@ struct ProcessParts {
   std::span<std::byte> segment;
   node::SegmentLayout layout;
   LocalStore* store = nullptr;
+  node::SpillFiles* spill_files = nullptr;
   std::vector<Transport*> transports;  // ring, mpi
   BulkMoves* bulk = nullptr;           // null: there is one node
   RmaReads* rma = nullptr;             // null: not available

@@ -1,128 +1,93 @@
 #pragma once
-// The node's object store as one rank uses it: room for bytes, and the entry by which the others find them.
+// The node's object store as one rank uses it: room for bytes, the entry by which the others find them, and which of them
+// could make room. No policy and no disk: that is Room.
+//
+//   if (auto extent = store.TryAllocate(size)) { fill store.At(extent->offset()); store.Publish(id, *extent, size, ...); }
+//   auto kept = store.Keep(entry, id);                       // any rank of the node; read *kept until it goes
+//
+// What the bytes of an entry of this rank are: here (in the segment, perhaps in a file too), or in a file only
+// ("unloaded": the entry stays, who pins it is refused and asks this rank, which loads it again). tests/models/
+// pin_model_test.cpp explores that.
 
 #include <manta/error.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <unordered_map>
-#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "core/node/extent_heap.hpp"
 #include "core/node/object_entry.hpp"
+#include "core/node/spill_files.hpp"
 
 namespace manta::runtime {
 
 /// Any thread.
 class LocalStore {
  public:
-  LocalStore(std::span<std::byte> segment, const node::SegmentLayout& layout, std::uint32_t my_index)
-      : segment_(segment),
-        total_(layout.heap_bytes),
-        heap_(segment, layout, my_index, 1),
-        entries_(segment, layout, my_index) {}
+  /// Room that nobody knows of yet; given back with the last of it, which may come after the store's end.
+  class Extent {
+   public:
+    Extent() = default;
+    Extent(LocalStore& store, std::uint64_t offset) : store_(store.alive_), offset_(offset) {}
+    Extent(Extent&& other) noexcept : store_(std::exchange(other.store_, {})), offset_(other.offset_) {}
+    Extent& operator=(Extent other) noexcept {
+      std::swap(store_, other.store_);
+      std::swap(offset_, other.offset_);
+      return *this;
+    }
+    ~Extent() {
+      if (const auto store = store_.lock()) (*store)->Abandon(offset_);
+    }
+    std::uint64_t offset() const { return offset_; }
+
+   private:
+    friend class LocalStore;
+    std::weak_ptr<LocalStore*> store_;
+    std::uint64_t offset_ = 0;
+  };
+
+  LocalStore(std::span<std::byte> segment, const node::SegmentLayout& layout, std::uint32_t my_index,
+             node::SpillFiles& files);
 
   std::byte* At(std::uint64_t offset) const { return segment_.data() + offset; }
   std::uint64_t total_bytes() const { return total_; }
   std::uint64_t UsedBytes() const { return heap_.UsedBytes(); }
+  std::uint64_t FreeBytesOnNode() const { return heap_.FreeBytesOnNode(); }
   /// Pins of this node's ranks in this rank's entries. Slow: reads a line for every entry that was ever used.
   std::uint64_t Pins() const { return entries_.Pins(); }
 
-  /// Room for `size_bytes`, not filled. Throws OutOfMemoryError (bytes asked, bytes free).
-  std::uint64_t Allocate(std::uint64_t size_bytes) {
-    for (int attempt = 0; attempt < 3; ++attempt) {
-      if (auto offset = heap_.Allocate(size_bytes)) return *offset;
-      Reclaim();
-    }
-    ThrowNoRoom(size_bytes);
-  }
-  [[noreturn]] void ThrowNoRoom(std::uint64_t size_bytes) const {
-    const std::uint64_t free = heap_.FreeBytesOnNode();
-    throw OutOfMemoryError("the node's object store has no room for " + std::to_string(size_bytes) +
-                               " bytes: " + std::to_string(free) + " of " + std::to_string(total_) +
-                               " bytes are free; drop refs, or start with a larger --manta-object-store-bytes",
-                           size_bytes, free);
-  }
-  void Abandon(std::uint64_t offset) { heap_.Free(offset); }
-
-  /// What says whether this store is still there, to what may outlive it.
-  std::weak_ptr<LocalStore*> alive() const { return alive_; }
-
+  // ---- making ----
+  /// Room for `size_bytes`, not filled.
+  std::optional<Extent> TryAllocate(std::uint64_t size_bytes);
   /// An entry for what will be sealed, so that it is there then. Give it to Seal or back.
   std::optional<std::uint32_t> Reserve() { return entries_.Reserve(); }
   void GiveBack(std::uint32_t entry) { entries_.GiveBack(entry); }
-  void Seal(std::uint32_t entry, ObjectId id, std::uint64_t offset, std::uint64_t size_bytes, std::uint64_t type_hash,
-            std::uint32_t note) {
-    entries_.Seal(entry, id, offset, size_bytes, type_hash, note);
-    std::lock_guard lock(mutex_);
-    held_[entry] = offset;
-  }
-  /// Makes filled bytes visible. Returns the entry, or nothing when the table is full (then the caller keeps a copy).
-  std::optional<std::uint32_t> Publish(ObjectId id, std::uint64_t offset, std::uint64_t size_bytes,
-                                       std::uint64_t type_hash, std::uint32_t note) {
-    const auto entry = entries_.Reserve();
-    if (entry) Seal(*entry, id, offset, size_bytes, type_hash, note);
-    return entry;
-  }
-  /// Gives back what Publish made visible: now, or when the last reader has left.
-  void Free(std::uint32_t entry) {
-    {
-      // Retired and among the dying in one step, so that its last reader finds it there.
-      std::lock_guard lock(mutex_);
-      if (!entries_.Retire(entry)) {
-        dying_.insert(entry);
-        return;
-      }
-    }
-    FreeBytesOf(entry);
-  }
-  /// The same if nobody reads it; false: it stays.
-  bool TryFree(std::uint32_t entry) {
-    if (!entries_.TryRetire(entry)) return false;
-    FreeBytesOf(entry);
-    return true;
-  }
-  /// Tries the dying again. Cheap when there are none.
-  void Reclaim() {
-    std::vector<std::uint32_t> left;
-    {
-      std::lock_guard lock(mutex_);
-      std::erase_if(dying_, [&](std::uint32_t entry) {
-        if (!entries_.TryReclaim(entry)) return false;
-        left.push_back(entry);
-        return true;
-      });
-    }
-    for (const std::uint32_t entry : left) FreeBytesOf(entry);
-  }
-  /// The end of a session on all ranks of the node: whatever is left is of nobody.
-  void FreeAll() {
-    std::vector<std::uint32_t> left;
-    {
-      std::lock_guard lock(mutex_);
-      for (const auto& [entry, offset] : held_)
-        if (!dying_.contains(entry)) left.push_back(entry);
-    }
-    for (const std::uint32_t entry : left) Free(entry);
-    Reclaim();
-  }
-  /// Reader side: the bytes of an entry of any rank of this node, kept until Unpin.
+  struct Facts {
+    ObjectId id;
+    std::uint64_t size_bytes = 0;
+    std::uint64_t type_hash = 0;
+    std::uint32_t note = 0;
+    bool is_copy = false;  // of bytes that another node has: goes when room is needed
+  };
+  /// Makes filled bytes visible, which are the store's from then on.
+  void Seal(std::uint32_t entry, Extent&& extent, const Facts& facts);
+  /// The same, or nothing when no entry is free (then the extent is still the caller's).
+  std::optional<std::uint32_t> Publish(Extent&& extent, const Facts& facts);
+
+  // ---- reading ----
+  /// The bytes of an entry of any rank of this node, kept until Unpin. Nothing where the entry is another object's by now,
+  /// or its bytes are not in the segment.
   std::optional<node::EntryView> Pin(std::uint32_t entry, ObjectId id) { return entries_.Pin(entry, id); }
-  void Unpin(std::uint32_t entry) {
-    if (!entries_.Unpin(entry)) return;
-    {
-      std::lock_guard lock(mutex_);
-      // Another rank's, or read by others still.
-      if (!dying_.contains(entry) || !entries_.TryReclaim(entry)) return;
-      dying_.erase(entry);
-    }
-    FreeBytesOf(entry);  // warm
-  }
+  void Unpin(std::uint32_t entry);
   /// A pin for a rank of this node that is about to be told, see ObjectEntryTable.
   bool PinFor(std::uint32_t reader, std::uint32_t entry, ObjectId id) {
     return entries_.PinFor(reader, entry, id).has_value();
@@ -133,40 +98,84 @@ class LocalStore {
     std::uint64_t size = 0;
     std::shared_ptr<const void> in;
   };
-  /// Nothing where the entry is another object's by now, or its bytes are not there.
   std::optional<Kept> Keep(std::uint32_t entry, ObjectId id) {
     if (!Pin(entry, id)) return std::nullopt;
     return KeepPinned(entry);
   }
   /// Of an entry that is pinned already: takes the pin over.
-  Kept KeepPinned(std::uint32_t entry) {
-    const node::EntryView view = entries_.ViewOf(entry);
-    std::byte* const bytes = At(view.offset);
-    return {bytes, view.size_bytes,
-            std::shared_ptr<const void>(bytes, [alive = std::weak_ptr<LocalStore*>(alive_), entry](const void*) {
-              if (const auto store = alive.lock()) (*store)->Unpin(entry);
-            })};
-  }
+  Kept KeepPinned(std::uint32_t entry);
+
+  // ---- the end ----
+  /// Gives back what Publish made visible: now, or when the last reader has left. Nothing where the entry is not `id`'s
+  /// any more: a copy that was dropped.
+  void Free(std::uint32_t entry, ObjectId id);
+  /// Tries the dying again. Cheap when there are none.
+  void Reclaim();
+  /// The end of a session on all ranks of the node: whatever is left is of nobody.
+  void FreeAll();
+
+  // ---- making room, for Room ----
+  /// Drops copies and what is in a file too, where nobody reads it, the oldest first, until `size_bytes` are free. Returns
+  /// what was.
+  std::uint64_t FreeCheaply(std::uint64_t size_bytes);
+  /// The oldest bytes that are in the segment only and that nobody reads; pinned until EndUnload.
+  struct Bytes {
+    std::uint32_t entry = 0;
+    ObjectId id;
+    const std::byte* data = nullptr;
+    std::uint64_t size = 0;
+  };
+  std::optional<Bytes> BeginUnload();
+  /// They are in `file` now (0: they are not). Returns the bytes that became free.
+  std::uint64_t EndUnload(std::uint32_t entry, node::SpillFiles::File file);
+  /// The file of an object that is in no segment, for one caller until EndLoad. Nothing where it is not unloaded, or is
+  /// being loaded.
+  std::optional<node::SpillFiles::File> BeginLoad(std::uint32_t entry, ObjectId id);
+  /// `extent` has its bytes; nothing: it could not be loaded. Keeps them, unless the object went meanwhile.
+  std::optional<Kept> EndLoad(std::uint32_t entry, std::optional<Extent> extent);
+  /// Whether the entry is that of the object, here or unloaded.
+  bool Holds(std::uint32_t entry, ObjectId id);
+  std::uint64_t SizeOf(std::uint32_t entry) const { return entries_.ViewOf(entry).size_bytes; }
+  /// Whom to tell that bytes became free. Once, or with nothing; the callee may not call back.
+  void OnFree(std::function<void()> told);
+  /// Grows with every free of this rank.
+  std::uint64_t frees() const { return frees_.load(std::memory_order_relaxed); }
 
  private:
-  void FreeBytesOf(std::uint32_t entry) {
+  /// Of an entry of this rank.
+  struct Held {
+    ObjectId id;
     std::uint64_t offset = 0;
-    {
-      std::lock_guard lock(mutex_);
-      auto it = held_.find(entry);
-      if (it == held_.end()) return;
-      offset = it->second;
-      held_.erase(it);
-    }
-    heap_.Free(offset);
-  }
-  std::span<std::byte> segment_;
-  std::uint64_t total_;
+    std::uint64_t size = 0;
+    std::uint64_t age = 0;  // key in by_age_
+    node::SpillFiles::File file = 0;
+    bool is_copy = false;
+    bool here = true;      // else unloaded
+    bool loading = false;  // BeginLoad to EndLoad
+    bool dying = false;    // retired, but read
+    bool forgotten = false;  // freed while it was being loaded
+  };
+  using Entries = std::unordered_map<std::uint32_t, Held>;
+
+  void Abandon(std::uint64_t offset);
+  void FreeLocked(std::uint32_t entry);
+  void Erase(Entries::iterator it);
+  void FreeBytes(Held& held);
+  void TellFree();
+
+  const std::span<std::byte> segment_;
+  const std::uint64_t total_;
+  node::SpillFiles& files_;
   node::ExtentHeap heap_;
   node::ObjectEntryTable entries_;
   std::mutex mutex_;
-  std::unordered_map<std::uint32_t, std::uint64_t> held_;  // offset by entry; guarded by mutex_
-  std::unordered_set<std::uint32_t> dying_;                // retired, but read; guarded by mutex_
+  Entries held_;                                     // guarded by mutex_, as all below
+  std::map<std::uint64_t, std::uint32_t> by_age_;    // entries that are here and not dying, by age
+  std::uint64_t last_age_ = 0;
+  std::uint64_t dying_ = 0;                          // how many
+  std::mutex told_mutex_;                            // never held with mutex_
+  std::function<void()> told_;                       // guarded by told_mutex_
+  std::atomic<std::uint64_t> frees_{0};              // relaxed: a hint
   const std::shared_ptr<LocalStore*> alive_ = std::make_shared<LocalStore*>(this);  // gone with it
 };
 

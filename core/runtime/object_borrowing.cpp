@@ -216,34 +216,34 @@ void ObjectPlane::TryFreeOwned(ObjectState& object) {
   // The owner's own copy, of bytes on another node, is known to nobody else.
   if (trash.cold && trash.cold->location && !SameNode(trash.cold->location->holder)) copies.push_back(options_.self);
   for (const Rank rank : copies) router_.Send(rank, wire::Evict{id});
-  FreeValue(trash, true);
+  FreeValue(id, trash, true);
 }
 
 void ObjectPlane::TryFreeBorrowed(ObjectState& object, const ObjectId& id) {
   object::ObjectPool::Trash trash;
   const bool freed = pool_.TryFreeBorrowed(object, id, trash);
   if (trash.received != 0) router_.Send(id.owner, wire::BorrowDrop{id, trash.received});
-  if (freed) FreeValue(trash, false);
+  if (freed) FreeValue(id, trash, false);
 }
 
-void ObjectPlane::FreeValue(object::ObjectPool::Trash& trash, bool owned) {
+void ObjectPlane::FreeValue(const ObjectId& id, object::ObjectPool::Trash& trash, bool owned) {
   if (!trash.cold || !trash.cold->location) return;
-  if (owned) FreeBlockOf(*trash.cold->location);
+  if (owned) FreeBlockOf(id, *trash.cold->location);
 }
 
-void ObjectPlane::DropValue(const wire::ValueDescriptor& value, Rank from) {
-  for (const ObjectId& id : value.contained) ReceiveRef(id, from, true);
-  if (value.location) FreeBlockOf(*value.location);
+void ObjectPlane::DropValue(const ObjectId& id, const wire::ValueDescriptor& value, Rank from) {
+  for (const ObjectId& ref : value.contained) ReceiveRef(ref, from, true);
+  if (value.location) FreeBlockOf(id, *value.location);
 }
 
-void ObjectPlane::FreeBlockOf(const wire::Location& location) {
+void ObjectPlane::FreeBlockOf(const ObjectId& id, const wire::Location& location) {
   if (location.holder == options_.self)
-    store_.Free(location.entry);
+    store_.Free(location.entry, id);
   else
-    router_.Send(location.holder, wire::FreeBlock{location.entry});
+    router_.Send(location.holder, wire::FreeBlock{id, location.entry});
 }
 
-void ObjectPlane::On(Rank, const wire::FreeBlock& message) { store_.Free(message.entry); }
+void ObjectPlane::On(Rank, const wire::FreeBlock& message) { store_.Free(message.entry, message.id); }
 
 void ObjectPlane::On(Rank from, const wire::CopyNotice& message) {
   const Handle held = pool_.FindOwned(message.id);

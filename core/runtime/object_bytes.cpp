@@ -10,9 +10,15 @@ namespace manta::runtime {
 using object::AlignedBytes;
 using object::Cold;
 
+namespace {
+object::ErrorPtr SessionHasEnded() {
+  return object::MakeError(object::ErrorKind::kUsage, "the session has ended: Shutdown was called");
+}
+}  // namespace
+
 // ---- making ----
 std::shared_ptr<NewBlock> ObjectPlane::CreateBlock(std::uint64_t size_bytes) {
-  if (size_bytes > options_.inline_bytes) return std::make_shared<NewBlock>(store_, size_bytes, router_.session());
+  if (size_bytes > options_.inline_bytes) return std::make_shared<NewBlock>(store_, room_.Allocate(size_bytes), size_bytes, router_.session());
   return std::make_shared<NewBlock>(AlignedBytes(size_bytes), size_bytes, router_.session());
 }
 
@@ -25,8 +31,7 @@ Handle ObjectPlane::SealBlock(NewBlock& block, const TypeOps& ops) {
   std::shared_ptr<std::byte[]> heap = block.heap();
   if (block.in_store()) {
     const auto format = static_cast<std::uint32_t>(ops.format);
-    if (const auto entry = store_.Publish(object.id, block.offset(), size, ops.hash, format)) {
-      block.Release();
+    if (const auto entry = store_.Publish(block.extent(), {object.id, size, ops.hash, format})) {
       location = wire::Location{options_.self, *entry};
     } else {  // no entry is free: then it lies in this process, as what Put makes
       heap = AlignedBytes(size);
@@ -48,17 +53,11 @@ Handle ObjectPlane::SealBlock(NewBlock& block, const TypeOps& ops) {
 std::optional<wire::Location> ObjectPlane::Seal(const ObjectId& id, const TypeOps& ops, const void* value,
                                                 std::size_t size, std::vector<Handle>* refs) {
   if (size <= options_.inline_bytes) return std::nullopt;
-  const std::uint64_t offset = store_.Allocate(size);
-  try {
-    ops.write(value, store_.At(offset), size, refs);
-  } catch (...) {
-    store_.Abandon(offset);
-    throw;
-  }
-  const auto format = static_cast<std::uint32_t>(ops.format);
-  if (const auto entry = store_.Publish(id, offset, size, ops.hash, format | (refs->empty() ? 0 : kHoldsRefs)))
+  LocalStore::Extent extent = room_.Allocate(size);
+  ops.write(value, store_.At(extent.offset()), size, refs);
+  const std::uint32_t note = static_cast<std::uint32_t>(ops.format) | (refs->empty() ? 0 : kHoldsRefs);
+  if (const auto entry = store_.Publish(std::move(extent), {id, size, ops.hash, note}))
     return wire::Location{options_.self, *entry};
-  store_.Abandon(offset);
   refs->clear();
   return std::nullopt;
 }
@@ -93,7 +92,7 @@ void ObjectPlane::MakeBytes(ObjectState& object) {
   Cold& cold = object.MakeCold();
   if (cold.data != nullptr || cold.location) {  // another thread was as fast
     lock.unlock();
-    if (location) store_.Free(location->entry);
+    if (location) store_.Free(location->entry, object.id);
     return;
   }
   cold.data = heap.get();
@@ -212,12 +211,28 @@ void ObjectPlane::Bring(ObjectState& object, bool as_bytes, Brought then) {
     ask.format = static_cast<std::uint8_t>(object.format());
   }
   {
-    std::lock_guard lock(asks_mutex_);
+    std::unique_lock lock(asks_mutex_);
+    if (!brings_) {
+      lock.unlock();
+      then({}, SessionHasEnded());
+      return;
+    }
     auto& waiting = asks_[object.id];
     waiting.push_back({object::Hold(object), std::move(then)});
     if (waiting.size() > 1) return;  // asked already
   }
   router_.Send(keeper_.KeeperOf(ask.id, ask.at), ask);
+}
+
+void ObjectPlane::EndBringing() {
+  std::unordered_map<ObjectId, std::vector<Asked>> asks;
+  {
+    std::lock_guard lock(asks_mutex_);
+    brings_ = false;
+    asks.swap(asks_);
+  }
+  for (const auto& [id, asked] : asks)
+    for (const Asked& one : asked) one.then({}, SessionHasEnded());
 }
 
 void ObjectPlane::On(Rank, const wire::BytesHere& message) {

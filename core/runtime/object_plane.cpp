@@ -17,12 +17,13 @@ namespace {
 constexpr std::size_t kStoreAlignment = 64;
 }  // namespace
 
-ObjectPlane::ObjectPlane(Options options, object::ObjectPool& pool, Router& router, LocalStore& store, BlockKeeper& keeper,
-                         worker::Progress& progress, Counters& counters, ObjectEvents& events)
+ObjectPlane::ObjectPlane(Options options, object::ObjectPool& pool, Router& router, LocalStore& store, Room& room,
+                         BlockKeeper& keeper, worker::Progress& progress, Counters& counters, ObjectEvents& events)
     : options_(std::move(options)),
       pool_(pool),
       router_(router),
       store_(store),
+      room_(room),
       keeper_(keeper),
       progress_(progress),
       counters_(counters),
@@ -41,7 +42,7 @@ Handle ObjectPlane::PutOwned(const TypeOps& ops, std::shared_ptr<const void> liv
   Counters::Add(counters_.puts);
   CheckSerialize(ops, live);
   const std::size_t size = ops.measure(live.get());
-  if (size > store_.total_bytes()) store_.ThrowNoRoom(size);
+  CheckSize(size);
   Handle handle = MakePending();
   ObjectState& object = *object::StateOf(handle);
   CompleteLive(object, ops, std::move(live));
@@ -120,7 +121,7 @@ void ObjectPlane::CompleteDescriptor(ObjectState& object, const wire::ValueDescr
     TakeValue(object, value);
   });
   // Cancelled meanwhile: nobody will ask for these bytes.
-  if (!taken && value.location) FreeBlockOf(*value.location);
+  if (!taken && value.location) FreeBlockOf(object.id, *value.location);
 }
 
 void ObjectPlane::Fail(ObjectState& object, object::ErrorPtr error) {

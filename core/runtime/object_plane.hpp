@@ -21,6 +21,7 @@
 #include "core/runtime/local_store.hpp"
 #include "core/runtime/new_block.hpp"
 #include "core/runtime/read_scope.hpp"
+#include "core/runtime/room.hpp"
 #include "core/runtime/router.hpp"
 #include "core/worker/progress.hpp"
 
@@ -63,7 +64,7 @@ class ObjectPlane {
     std::uint64_t inline_bytes = 2048;
     bool check_serialize = false;
   };
-  ObjectPlane(Options options, object::ObjectPool& pool, Router& router, LocalStore& store, BlockKeeper& keeper,
+  ObjectPlane(Options options, object::ObjectPool& pool, Router& router, LocalStore& store, Room& room, BlockKeeper& keeper,
               worker::Progress& progress, Counters& counters, ObjectEvents& events);
 
   // ---- making ----
@@ -83,7 +84,7 @@ class ObjectPlane {
   void CompleteLive(ObjectState& object, const TypeOps& ops, std::shared_ptr<const void> live);
   void CompletePlain(ObjectState& object, const TypeOps& ops, const void* bytes, std::size_t size);
   /// Takes over what comes with a result that nobody will ask for, refs and bytes, and lets it go.
-  void DropValue(const wire::ValueDescriptor& value, Rank from);
+  void DropValue(const ObjectId& id, const wire::ValueDescriptor& value, Rank from);
   /// Takes a value that came from `from`, with the refs in it.
   void CompleteDescriptor(ObjectState& object, const wire::ValueDescriptor& value, Rank from);
   void Fail(ObjectState& object, object::ErrorPtr error);
@@ -157,9 +158,12 @@ class ObjectPlane {
   bool FreePlainSole(ObjectState& object) { return pool_.TryFreePlainSole(object, router_.session()); }
   void Housekeeping() { store_.Reclaim(); }
   std::uint64_t alive() const { return pool_.in_use(); }
-  LocalStore& store() { return store_; }
+  /// Throws OutOfMemoryError where no store of this size could hold so many bytes.
+  void CheckSize(std::uint64_t size_bytes) const { room_.CheckSize(size_bytes); }
   /// Fails everything that is pending: the session is over.
   void FailAllPending(const std::string& reason);
+  /// The same for who waits for bytes, now and from now on.
+  void EndBringing();
   /// The session is over on all ranks: lets go of every value and pin, also of records that users' refs still name.
   /// User code.
   void Sweep();
@@ -201,10 +205,10 @@ class ObjectPlane {
   bool SameNode(Rank rank) const { return NodeOf(rank) == NodeOf(options_.self); }
   void SendValue(ObjectState& object, Rank to);
   void TakeValue(ObjectState& object, const wire::ValueDescriptor& value);
-  void FreeValue(object::ObjectPool::Trash& trash, bool owned);
+  void FreeValue(const ObjectId& id, object::ObjectPool::Trash& trash, bool owned);
   void TryFreeOwned(ObjectState& object);
   void TryFreeBorrowed(ObjectState& object, const ObjectId& id);
-  void FreeBlockOf(const wire::Location& location);
+  void FreeBlockOf(const ObjectId& id, const wire::Location& location);
   std::shared_ptr<const void> Load(ObjectState& object, const TypeOps& ops, const KeptBytes& from,
                                    std::size_t* in_place);
   bool TakeFromNode(ObjectState& object, Rank holder, std::uint32_t entry);
@@ -217,6 +221,7 @@ class ObjectPlane {
   object::ObjectPool& pool_;
   Router& router_;
   LocalStore& store_;
+  Room& room_;
   BlockKeeper& keeper_;
   worker::Progress& progress_;
   Counters& counters_;
@@ -228,6 +233,7 @@ class ObjectPlane {
 
   std::mutex asks_mutex_;
   std::unordered_map<ObjectId, std::vector<Asked>> asks_;  // of bytes that are being brought; guarded by asks_mutex_
+  bool brings_ = true;                                  // guarded by asks_mutex_
 
   std::mutex transit_mutex_;
   std::multimap<std::pair<Rank, ObjectId>, Handle> transits_;  // guarded by transit_mutex_

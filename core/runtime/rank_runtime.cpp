@@ -57,15 +57,23 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
   lanes_ = std::make_unique<LanePool>(*progress_, *executors_);
   leased_ = std::make_unique<LeasedPool>();
 
+  Room::Options room_options;
+  room_options.wait_seconds = info_.settings.store_wait_seconds;
+  for (int rank = 0; rank < info_.ranks; ++rank)
+    if (Rank(rank) != info_.self && info_.node_of[static_cast<std::size_t>(rank)] ==
+                                        info_.node_of[static_cast<std::size_t>(info_.self.value)])
+      room_options.peers.push_back(Rank(rank));
+  room_ = std::make_unique<Room>(std::move(room_options), *parts_.store, *parts_.spill_files, *router_, *progress_,
+                                 counters_);
   keeper_ = std::make_unique<BlockKeeper>(BlockKeeper::Options{info_.self, info_.node_of}, *router_, *parts_.store,
-                                          parts_.bulk, parts_.rma, counters_);
+                                          *room_, parts_.bulk, parts_.rma, counters_);
   ObjectPlane::Options object_options;
   object_options.self = info_.self;
   object_options.node_of = info_.node_of;
   object_options.inline_bytes = info_.settings.inline_bytes;
   object_options.check_serialize = info_.settings.check_serialize;
-  objects_ = std::make_unique<ObjectPlane>(object_options, Pool(), *router_, *parts_.store, *keeper_, *progress_,
-                                           counters_, *this);
+  objects_ = std::make_unique<ObjectPlane>(object_options, Pool(), *router_, *parts_.store, *room_, *keeper_,
+                                           *progress_, counters_, *this);
   TaskPlane::Options task_options;
   task_options.self = info_.self;
   task_options.ranks = info_.ranks;
@@ -184,6 +192,8 @@ void RankRuntime::OnOtherMessage(Rank source, const wire::Header& header, wire::
     MANTA_TO(keeper_, Pull);
     MANTA_TO(keeper_, PullAnswer);
     MANTA_TO(keeper_, PullDone);
+    MANTA_TO(keeper_, KeeperStep);
+    MANTA_TO(room_, RoomWanted);
     MANTA_TO(actors_, ActorEnd);
     MANTA_TO(actors_, ActorKill);
     MANTA_TO(actors_, ActorDied);
@@ -224,6 +234,7 @@ void RankRuntime::OnPolled() { tasks_->Polled(); }
 
 void RankRuntime::Housekeeping() {
   objects_->Housekeeping();
+  room_->Housekeeping();
   tasks_->Housekeeping();
 }
 
@@ -290,6 +301,8 @@ void RankRuntime::BeginEnd() {
   const std::uint64_t dropped = tasks_->DropQueued();
   // What waits for a result of another rank must not wait for ever.
   objects_->FailAllPending("the session has ended: Shutdown was called");
+  objects_->EndBringing();
+  room_->Close();
   std::lock_guard lock(end_mutex_);
   dropped_ += dropped;
 }
@@ -337,6 +350,7 @@ bool RankRuntime::JoinThreads(std::int64_t grace_ns) {
       leased_->Stop();
       actors_->DestroyAll();
       lanes_->Stop();
+      room_->Stop();
       std::lock_guard lock(joined->mutex);
       joined->done = true;
       joined->changed.notify_all();

@@ -120,6 +120,7 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
   std::unique_ptr<ExecutorPool> executors_;
   std::unique_ptr<LanePool> lanes_;
   std::unique_ptr<LeasedPool> leased_;
+  std::unique_ptr<Room> room_;
   std::unique_ptr<BlockKeeper> keeper_;
   std::unique_ptr<ObjectPlane> objects_;
   std::unique_ptr<TaskPlane> tasks_;

@@ -48,7 +48,7 @@ void TaskPlane::Complete(const TaskPtr& task, wire::Outcome outcome, const wire:
   }
   if (record.cancelled.load(std::memory_order_acquire) && outcome != wire::Outcome::kCancelled) {
     // Whatever it did, it was cancelled first.
-    if (value != nullptr) parts_.objects.DropValue(*value, from);
+    if (value != nullptr) parts_.objects.DropValue(record.result(), *value, from);
     outcome = wire::Outcome::kCancelled;
     error = object::MakeError(object::ErrorKind::kCancelled, "task '" + NameOf(record) + "' was cancelled");
   }

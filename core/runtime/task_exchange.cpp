@@ -228,7 +228,7 @@ void TaskPlane::On(Rank from, const wire::TaskDone& done) {
   const Handle held = done.result.owner == options_.self ? parts_.objects.FindOwned(done.result) : Handle();
   const TaskPtr task = held ? ProducerOf(*object::StateOf(held)) : TaskPtr();
   if (!task || task->attempt != done.attempt) {  // a late message
-    parts_.objects.DropValue(done.value, from);
+    parts_.objects.DropValue(done.result, done.value, from);
     return;
   }
   const bool credit = NeedsCredit(*task) && done.started_before == 0;

@@ -167,7 +167,7 @@ wire::Outcome OutcomeOf(const RunResult& result) {
 void TaskPlane::CheckFits(const TaskRecord& record, RunResult& result) {
   try {
     const std::size_t size = result.ops->measure(result.live.get());
-    if (size > parts_.objects.store().total_bytes()) parts_.objects.store().ThrowNoRoom(size);
+    parts_.objects.CheckSize(size);
     parts_.objects.CheckSerialize(*result.ops, result.live);
   } catch (...) {
     result.error = FailureToStore(record);

@@ -18,7 +18,7 @@ enum class Kind : std::uint16_t {
   kTaskPush = 1, kTaskDone, kTaskOk, kTaskClassNotice, kTaskStarted, kTaskCancel, kWorkRequest, kNoWork, kAnswerAskers, kHandBack, kHungry, kBacklog, kWorkHint,
   // objects
   kObjectQuery = 32, kObjectReady, kBorrowVia, kBorrowConfirmed, kBorrowDrop, kTransitDone, kCopyNotice, kEvict, kFreeBlock,
-  kBytesAsk, kBytesHere, kPull, kPullAnswer, kPullDone,
+  kBytesAsk, kBytesHere, kPull, kPullAnswer, kPullDone, kKeeperStep, kRoomWanted,
   // leases
   kLeaseRequest = 64, kLeaseGrant, kLeaseReturn, kLeaseSuspend, kLeaseResume, kCedeSlots, kSlotsCeded, kSlotsReturned,
   // places
@@ -278,7 +278,13 @@ struct BorrowDrop {
 MANTA_WIRE_ONE(TransitDone, ObjectId, id);
 MANTA_WIRE_ONE(CopyNotice, ObjectId, id);
 MANTA_WIRE_ONE(Evict, ObjectId, id);
-MANTA_WIRE_ONE(FreeBlock, std::uint32_t, entry);
+struct FreeBlock {
+  static constexpr Kind kKind = Kind::kFreeBlock;
+  ObjectId id;
+  std::uint32_t entry = 0;
+  template <class V>
+  void Fields(V& v) { v(id); v(entry); }
+};
 /// To the rank that keeps an object's bytes on this node, or is to bring them: its holder here, or its agent.
 struct BytesAsk {
   static constexpr Kind kKind = Kind::kBytesAsk;
@@ -320,10 +326,15 @@ struct PullAnswer {
   std::uint32_t tag = 0;
   PullResult result = PullResult::kGone;
   Rank rank;                 // kElsewhere: who has it or gets it, and serves it on
-  std::uint64_t offset = 0;  // kPinned: in the receiver's segment
+  std::uint64_t offset = 0;  // kPinned: in the sender's segment
+  std::optional<WireError> error;  // kGone: why, where the object itself is not
   template <class V>
-  void Fields(V& v) { v(id); v(tag); v(result); v(rank); v(offset); }
+  void Fields(V& v) { v(id); v(tag); v(result); v(rank); v(offset); v(error); }
 };
+/// From a rank to itself: something that the keeper's steps waited for is there.
+MANTA_WIRE_NONE(KeeperStep);
+/// To ranks of the node: free so many bytes of the store, if you can.
+MANTA_WIRE_ONE(RoomWanted, std::uint64_t, bytes);
 /// An agent has read what was pinned for it under `tag`.
 struct PullDone {
   static constexpr Kind kKind = Kind::kPullDone;

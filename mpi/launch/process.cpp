@@ -53,6 +53,21 @@ bool AnyIsSet(std::initializer_list<const char*> names) {
   return std::any_of(names.begin(), names.end(), [](const char* name) { return std::getenv(name) != nullptr; });
 }
 
+std::unique_ptr<node::SpillFiles> MakeSpillFiles(const Settings& settings, int rank) {
+  node::SpillFiles::Options options;
+  options.rank = rank;
+  options.compress = settings.spill_compression == SpillCompression::kZstd;
+  if (options.compress && !node::SpillFiles::CanCompress() && rank == 0)
+    base::SayLine("warning: this build of Manta has no zstd: spill-compression is none");
+  if (settings.spill_dir == "auto") {
+    const char* const given = std::getenv("TMPDIR");
+    options.parent = given != nullptr && given[0] == '/' ? given : "/tmp";
+  } else if (settings.spill_dir != "off") {
+    options.parent = settings.spill_dir;
+  }
+  return std::make_unique<node::SpillFiles>(std::move(options));
+}
+
 }  // namespace
 
 Process::Process(int& argc, char**& argv) {
@@ -174,7 +189,9 @@ void Process::CollectiveSetUp(const Settings& settings) {
   shared_segment_ = made.window;
   layout_ = made.layout;
   const auto my_index = static_cast<std::uint32_t>(node_.rank());
-  store_ = std::make_unique<runtime::LocalStore>(segment_->bytes(), layout_, my_index);
+  spill_files_ = MakeSpillFiles(settings, world_.rank());
+  if (my_index == 0 && spill_files_->enabled()) node::SpillFiles::RemoveStale(spill_files_->parent());
+  store_ = std::make_unique<runtime::LocalStore>(segment_->bytes(), layout_, my_index, *spill_files_);
   mine.store_bytes = layout_.heap_bytes;
   mine.segment_kind = segment_->kind();
 
@@ -214,6 +231,7 @@ runtime::ProcessParts Process::parts() {
   parts.segment = segment_->bytes();
   parts.layout = layout_;
   parts.store = store_.get();
+  parts.spill_files = spill_files_.get();
   if (ring_) parts.transports.push_back(ring_.get());
   parts.transports.push_back(mpi_.get());
   parts.bulk = bulk_.get();
@@ -294,6 +312,7 @@ void Process::CollectiveClose(bool stuck) {
   rma_.reset();
   ring_.reset();
   store_.reset();
+  spill_files_.reset();
   if (shared_segment_ != nullptr) shared_segment_->CollectiveClose();
   devices_.reset();
   node_.Close();

@@ -68,6 +68,7 @@ class Process {
   std::unique_ptr<Segment> segment_;
   MpiSharedSegment* shared_segment_ = nullptr;  // segment_, where it is one
   node::SegmentLayout layout_;
+  std::unique_ptr<node::SpillFiles> spill_files_;
   std::unique_ptr<runtime::LocalStore> store_;
   std::unique_ptr<Transport> ring_;
   std::unique_ptr<MpiTransport> mpi_;

@@ -113,7 +113,7 @@ using All = ::testing::Types<
     BorrowConfirmed, BorrowDrop, TransitDone, CopyNotice, Evict, FreeBlock, LeaseRequest, LeaseGrant,
     LeaseReturn, LeaseSuspend, LeaseResume, CedeSlots, SlotsCeded, SlotsReturned, ActorEnd, ActorKill, ActorDied, NameRegister,
     NameLookup, NameGrant, NameReply, NameDrop, StatsQuery, StatsReply, AvailableQuery, AvailableReply>;
-using AlsoAll = ::testing::Types<BytesAsk, BytesHere, Pull, PullAnswer, PullDone, TaskClassNotice, TaskStarted, PlaceRequest, PlaceGrant, PlacesBack, PlacesRecall, Abort, SessionEnd, SessionEnded, HangQuery, HangReply>;  // gtest takes 50 types at most
+using AlsoAll = ::testing::Types<BytesAsk, BytesHere, Pull, PullAnswer, PullDone, KeeperStep, RoomWanted, TaskClassNotice, TaskStarted, PlaceRequest, PlaceGrant, PlacesBack, PlacesRecall, Abort, SessionEnd, SessionEnded, HangQuery, HangReply>;  // gtest takes 50 types at most
 TYPED_TEST_SUITE(Messages, All);
 template <class M>
 class JobMessages : public Messages<M> {};
