@@ -37,6 +37,11 @@ struct alignas(kApart) RankBlock {
 
   // Written by the threads of the rank (slot_table.hpp), read by all. In units of 1/10,000 CPU.
   alignas(kApart) std::atomic<std::int64_t> free_slots;
+
+  // Of tasks' arguments in the node's store; orders: argument_admission.cpp. The first is written by the threads of the rank
+  // and read by all; the second, of the node's first rank, is written by who takes the turn (its index + 1) and gives it back.
+  std::atomic<std::uint64_t> admitted_bytes;
+  std::atomic<std::uint32_t> admission_turn;
 };
 
 static_assert(sizeof(RankBlock) == 3 * kApart);

@@ -17,8 +17,14 @@ class TaskInvocation final : public detail::Invocation {
       : task_(task), self_(self), objects_(objects), result_(result) {}
 
   /// Sees to it that the values of all arguments can be read until this ends. May park; throws what keeps one away.
-  void KeepArguments() {
+  /// `nested`: on the stack of another task, which waits for this one.
+  void KeepArguments(bool nested) {
     const std::span<const detail::ArgumentRef> all = task_.arguments();
+    if (all.empty()) return;
+    const std::uint64_t bytes = objects_.BytesToKeep(all);
+    // What was brought ahead is admitted.
+    if (!objects_.admission().IsSmall(bytes) && !task_.argument_part()->has_kept())
+      admitted_ = objects_.admission().Admit(bytes, nested);
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (!all[i].object) continue;
       ObjectState& object = *object::StateOf(all[i].object);
@@ -26,6 +32,7 @@ class TaskInvocation final : public detail::Invocation {
       if (kept_.empty()) kept_.resize(all.size());
       kept_[i] = objects_.KeepHere(object);
     }
+    admitted_.EndTurn();
   }
 
   std::span<const std::byte> bytes() const override { return task_.bytes(); }
@@ -81,6 +88,7 @@ class TaskInvocation final : public detail::Invocation {
   void* self_;
   ObjectPlane& objects_;
   task::RunResult& result_;
+  ArgumentAdmission::Entry admitted_;
   std::vector<LocalStore::Kept> kept_;  // of the arguments; empty where all lie in their records
 };
 

@@ -173,6 +173,18 @@ bool ObjectPlane::TryKeep(ObjectState& object, bool as_bytes, KeptBytes* kept) {
   return true;
 }
 
+std::uint64_t ObjectPlane::BytesToKeep(std::span<const detail::ArgumentRef> arguments) const {
+  std::uint64_t bytes = 0;
+  for (const detail::ArgumentRef& argument : arguments) {
+    if (!argument.object) continue;
+    ObjectState& object = *object::StateOf(argument.object);
+    if (object.inside()) continue;
+    std::lock_guard lock(object.Lock());
+    if (const Cold* cold = object.cold(); cold != nullptr && cold->location) bytes += cold->size;
+  }
+  return bytes;
+}
+
 bool ObjectPlane::IsHere(ObjectState& object) {
   if (object.inside()) return true;  // done, so it stays
   KeptBytes kept;

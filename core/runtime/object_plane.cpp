@@ -18,13 +18,14 @@ constexpr std::size_t kStoreAlignment = 64;
 }  // namespace
 
 ObjectPlane::ObjectPlane(Options options, object::ObjectPool& pool, Router& router, LocalStore& store, Room& room,
-                         BlockKeeper& keeper, worker::Progress& progress, Counters& counters, ObjectEvents& events)
+                         BlockKeeper& keeper, ArgumentAdmission& admission, worker::Progress& progress, Counters& counters, ObjectEvents& events)
     : options_(std::move(options)),
       pool_(pool),
       router_(router),
       store_(store),
       room_(room),
       keeper_(keeper),
+      admission_(admission),
       progress_(progress),
       counters_(counters),
       events_(events) {}
@@ -45,18 +46,35 @@ Handle ObjectPlane::PutOwned(const TypeOps& ops, std::shared_ptr<const void> liv
   CheckSize(size);
   Handle handle = MakePending();
   ObjectState& object = *object::StateOf(handle);
-  CompleteLive(object, ops, std::move(live));
   // What is large is sealed at once where peers may read it; alone it stays as it is until somebody asks.
-  if (size > options_.inline_bytes && options_.node_of.size() > 1) {
-    MakeBytes(object);
-    std::shared_ptr<const void> sealed;
-    std::lock_guard lock(object.Lock());
-    Cold& cold = object.MakeCold();
-    // The bytes are in the store, and counted there: the value itself goes, unless it is needed again.
-    sealed = std::move(cold.live);
-    cold.ops = nullptr;
-  }
+  const bool sealed = size > options_.inline_bytes && (options_.node_of.size() > 1 || !CountLive(live, size));
+  CompleteLive(object, ops, std::move(live));
+  if (sealed) SealLive(object);
   return handle;
+}
+
+bool ObjectPlane::CountLive(std::shared_ptr<const void>& live, std::uint64_t size_bytes) {
+  if (size_bytes <= options_.inline_bytes) return true;
+  // Relaxed: a bound that may be passed by what is counted at the same moment.
+  if (live_bytes_->fetch_add(size_bytes, std::memory_order_relaxed) + size_bytes > store_.total_bytes() / kLiveShare) {
+    live_bytes_->fetch_sub(size_bytes, std::memory_order_relaxed);
+    return false;
+  }
+  const void* const value = live.get();
+  live = std::shared_ptr<const void>(value, [kept = std::move(live), count = live_bytes_, size_bytes](const void*) {
+    count->fetch_sub(size_bytes, std::memory_order_relaxed);
+  });
+  return true;
+}
+
+void ObjectPlane::SealLive(ObjectState& object) {
+  MakeBytes(object);
+  std::shared_ptr<const void> live;
+  std::lock_guard lock(object.Lock());
+  Cold& cold = object.MakeCold();
+  // The bytes are in the store, and counted there: the value itself goes, unless it is needed again.
+  live = std::move(cold.live);
+  cold.ops = nullptr;
 }
 
 Handle ObjectPlane::PutCopied(const TypeOps& ops, const void* value) {

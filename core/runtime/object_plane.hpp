@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/object/object_pool.hpp"
+#include "core/runtime/argument_admission.hpp"
 #include "core/runtime/block_keeper.hpp"
 #include "core/runtime/counters.hpp"
 #include "core/runtime/local_store.hpp"
@@ -65,7 +66,7 @@ class ObjectPlane {
     bool check_serialize = false;
   };
   ObjectPlane(Options options, object::ObjectPool& pool, Router& router, LocalStore& store, Room& room, BlockKeeper& keeper,
-              worker::Progress& progress, Counters& counters, ObjectEvents& events);
+              ArgumentAdmission& admission, worker::Progress& progress, Counters& counters, ObjectEvents& events);
 
   // ---- making ----
   Handle MakePending(bool is_actor = false) { return pool_.MakeOwned(options_.self, router_.session(), is_actor); }
@@ -81,6 +82,12 @@ class ObjectPlane {
   std::shared_ptr<NewBlock> CreateBlock(std::uint64_t size_bytes);
   /// The object of its bytes, which belong to it from now on. No user code.
   Handle SealBlock(NewBlock& block, const TypeOps& ops);
+  /// Counts a value that is to stay as it is, in the memory of the process, until it goes. False: such values take an eighth
+  /// of the store's size already, and this one is to be sealed (SealLive).
+  bool CountLive(std::shared_ptr<const void>& live, std::uint64_t size_bytes);
+  /// Writes the value of a ready object into the store and drops it. User code; throws OutOfMemoryError and what serialize
+  /// throws; then it stays live.
+  void SealLive(ObjectState& object);
   void CompleteLive(ObjectState& object, const TypeOps& ops, std::shared_ptr<const void> live);
   void CompletePlain(ObjectState& object, const TypeOps& ops, const void* bytes, std::size_t size);
   /// Takes over what comes with a result that nobody will ask for, refs and bytes, and lets it go.
@@ -103,6 +110,9 @@ class ObjectPlane {
   void Bring(ObjectState& object, bool as_bytes, Brought then);
   /// The same for who waits for them: blocks or parks. Throws the error.
   KeptBytes KeepHere(ObjectState& object, bool as_bytes = false);
+  /// Of a task's arguments, those that lie in stores.
+  std::uint64_t BytesToKeep(std::span<const detail::ArgumentRef> arguments) const;
+  ArgumentAdmission& admission() { return admission_; }
   /// The value of a ready object, of what was kept of it. Plain data that is large is read where it lies. User code.
   std::shared_ptr<const void> Materialize(ObjectState& object, const TypeOps& ops, const KeptBytes& kept);
   /// A value that nobody shares, of what was kept as bytes. User code.
@@ -223,13 +233,17 @@ class ObjectPlane {
   LocalStore& store_;
   Room& room_;
   BlockKeeper& keeper_;
+  ArgumentAdmission& admission_;
   worker::Progress& progress_;
   Counters& counters_;
   ObjectEvents& events_;
 
   static constexpr std::uint32_t kHoldsRefs = 1u << 8;  // in the note of an entry, beside the format
+  static constexpr std::uint64_t kLiveShare = 8;  // of the store's size
   static constexpr std::uint64_t kLargeCopyBytes = 64u << 20;
   std::atomic<bool> said_large_copy_{false};
+  // Shared with the values that it counts, which users may keep for longer.
+  const std::shared_ptr<std::atomic<std::uint64_t>> live_bytes_ = std::make_shared<std::atomic<std::uint64_t>>(0);
 
   std::mutex asks_mutex_;
   std::unordered_map<ObjectId, std::vector<Asked>> asks_;  // of bytes that are being brought; guarded by asks_mutex_

@@ -67,13 +67,16 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
                                  counters_);
   keeper_ = std::make_unique<BlockKeeper>(BlockKeeper::Options{info_.self, info_.node_of}, *router_, *parts_.store,
                                           *room_, parts_.bulk, parts_.rma, counters_);
+  mine.admitted_bytes.store(0, std::memory_order_relaxed);
+  mine.admission_turn.store(0, std::memory_order_relaxed);
+  admission_ = std::make_unique<ArgumentAdmission>(blocks, info_.my_index, parts_.store->total_bytes(), *progress_);
   ObjectPlane::Options object_options;
   object_options.self = info_.self;
   object_options.node_of = info_.node_of;
   object_options.inline_bytes = info_.settings.inline_bytes;
   object_options.check_serialize = info_.settings.check_serialize;
   objects_ = std::make_unique<ObjectPlane>(object_options, Pool(), *router_, *parts_.store, *room_, *keeper_,
-                                           *progress_, counters_, *this);
+                                           *admission_, *progress_, counters_, *this);
   TaskPlane::Options task_options;
   task_options.self = info_.self;
   task_options.ranks = info_.ranks;

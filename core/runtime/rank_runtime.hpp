@@ -122,6 +122,7 @@ class RankRuntime final : public MessageHandler, public ObjectEvents, public Thr
   std::unique_ptr<LeasedPool> leased_;
   std::unique_ptr<Room> room_;
   std::unique_ptr<BlockKeeper> keeper_;
+  std::unique_ptr<ArgumentAdmission> admission_;
   std::unique_ptr<ObjectPlane> objects_;
   std::unique_ptr<TaskPlane> tasks_;
   std::unique_ptr<ActorPlane> actors_;

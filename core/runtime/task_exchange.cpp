@@ -37,14 +37,25 @@ struct RareParts {
 /// Arguments that are still on their way to this rank. Deletes itself.
 class TaskPlane::ArrivedWait {
  public:
-  static void Start(TaskPlane& plane, const TaskPtr& task) {
-    auto* const wait = new ArrivedWait(plane, task);
+  /// False: nothing was begun.
+  static bool Start(TaskPlane& plane, const TaskPtr& task) {
     const auto arguments = task->arguments();
-    std::vector<std::shared_ptr<const void>>& kept = task->argument_part()->MakeKept();
+    ObjectPlane& objects = plane.parts_.objects;
+    const std::uint64_t bytes = objects.BytesToKeep(arguments);
+    ArgumentAdmission::Ticket admitted;
+    if (!objects.admission().IsSmall(bytes)) {
+      // Not now: then who runs the task waits for its turn, and brings them.
+      admitted = objects.admission().TryAdmit(bytes);
+      if (admitted == nullptr) return false;
+    }
+    auto* const wait = new ArrivedWait(plane, task);
+    task::ArgumentPart::Kept& part = task->argument_part()->MakeKept();
+    part.admitted = std::move(admitted);
+    std::vector<std::shared_ptr<const void>>& kept = part.values;
     for (std::size_t i = 0; i < arguments.size(); ++i) {
       if (!arguments[i].object) continue;
       wait->pending_.fetch_add(1, std::memory_order_relaxed);  // as long as we have not counted down
-      plane.parts_.objects.Bring(*object::StateOf(arguments[i].object), false,
+      objects.Bring(*object::StateOf(arguments[i].object), false,
                                  // What could not be brought throws when the task begins.
                                  [wait, &keeps = kept[i]](const auto& bytes, const object::ErrorPtr&) {
                                    keeps = bytes.in;
@@ -52,6 +63,7 @@ class TaskPlane::ArrivedWait {
                                  });
     }
     wait->CountDown();
+    return true;
   }
   static bool AreHere(ObjectPlane& objects, const TaskRecord& record) {
     const auto arguments = record.arguments();
@@ -74,10 +86,7 @@ class TaskPlane::ArrivedWait {
 };
 
 void TaskPlane::Deliver(TaskPtr task) {
-  if (ArrivedWait::AreHere(parts_.objects, *task))
-    Arrived(std::move(task));
-  else
-    ArrivedWait::Start(*this, task);
+  if (ArrivedWait::AreHere(parts_.objects, *task) || !ArrivedWait::Start(*this, task)) Arrived(std::move(task));
 }
 
 void TaskPlane::DeliverToActor(TaskPtr&& task) {
@@ -87,7 +96,7 @@ void TaskPlane::DeliverToActor(TaskPtr&& task) {
     return;
   }
   actors_->ActorTaskArrived(TaskPtr(task));
-  ArrivedWait::Start(*this, task);
+  if (!ArrivedWait::Start(*this, task)) Arrived(task);
 }
 
 void TaskPlane::On(Rank from, const wire::TaskClassNotice& notice) {

@@ -25,7 +25,7 @@ RunResult TaskPlane::Execute(TaskRecord& record, RunContext& run, void* self, Ob
   const bool call = record.kind() == task::TaskKind::kActorCall;
   base::Record(call ? base::EventKind::kCallStarted : base::EventKind::kTaskStarted, id);
   try {
-    invocation.KeepArguments();
+    invocation.KeepArguments(run.outer != nullptr);
     record.task_class().thunk(invocation);
     result.ok = true;
   } catch (const ExitActorSignal&) {
@@ -163,16 +163,29 @@ wire::Outcome OutcomeOf(const RunResult& result) {
 }
 }  // namespace
 
-/// A result that no store could hold is an error here as it would be from another rank.
-void TaskPlane::CheckFits(const TaskRecord& record, RunResult& result) {
+/// A result that no store could hold is an error here as it would be from another rank. Returns whether it may stay as it
+/// is, in the memory of the process.
+bool TaskPlane::CheckFits(const TaskRecord& record, RunResult& result) {
   try {
     const std::size_t size = result.ops->measure(result.live.get());
     parts_.objects.CheckSize(size);
     parts_.objects.CheckSerialize(*result.ops, result.live);
+    return parts_.objects.CountLive(result.live, size);
   } catch (...) {
     result.error = FailureToStore(record);
     result.ok = false;
     result.live.reset();
+    return true;
+  }
+}
+
+/// It is ready: what has no room in the store either stays as it is.
+void TaskPlane::SealCrowded(ObjectState& object) {
+  try {
+    if (object.status.load(std::memory_order_acquire) == object::Status::kReady) parts_.objects.SealLive(object);
+  } catch (const OutOfMemoryError&) {
+  } catch (...) {
+    MANTA_LOG(kWarning, "objects", "a result could not be serialized: it stays in the memory of its rank");
   }
 }
 
@@ -188,8 +201,11 @@ void TaskPlane::Finish(const TaskPtr& task, RunContext& run, RunResult&& result)
   const bool leased = record.kind() == task::TaskKind::kTask && record.lease_id() != 0;
   if (record.owned()) {
     if (leased) ReturnLease(std::exchange(record.extra()->lease, {}));
-    if (result.ok && result.live != nullptr) CheckFits(record, result);
+    Handle crowded;
+    if (result.ok && result.live != nullptr && !CheckFits(record, result))
+      crowded = parts_.objects.FindOwned(record.result());
     Complete(task, OutcomeOf(result), nullptr, options_.self, result.error, &result);
+    if (crowded) SealCrowded(*object::StateOf(crowded));
     return;
   }
   const ObjectId id = record.result();
@@ -215,6 +231,8 @@ void TaskPlane::FinishWithMore(const TaskPtr& task, RunContext& run, RunResult&&
   done.message.outcome = OutcomeOf(result);
   done.message.attempt = record.attempt;
   done.message.started_before = record.credit_returned;
+  // The result may need their room.
+  if (task::ArgumentPart* const arguments = record.argument_part()) arguments->DropKept();
   if (result.ok && result.ops != nullptr) {
     try {
       if (result.live != nullptr) {

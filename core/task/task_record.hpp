@@ -121,11 +121,17 @@ class ArgumentPart final : public object::ObjectWaiter {
   /// Whether those that were not waited for yet are done. If not, the part keeps `task`, its own, until they are, and
   /// then `events` is told.
   bool Await(TaskPtr& task, ArgumentEvents& events);
-  /// What keeps their values where they can be read, one for each, until the task has ended.
-  std::vector<std::shared_ptr<const void>>& MakeKept() {
-    if (!kept_) kept_ = std::make_unique<std::vector<std::shared_ptr<const void>>>(count_);
+  /// What keeps their values where they can be read, until the task has ended.
+  struct Kept {
+    std::vector<std::shared_ptr<const void>> values;  // one for each
+    std::shared_ptr<const void> admitted;             // that so many bytes may be kept at once
+  };
+  Kept& MakeKept() {
+    if (!kept_) kept_ = std::make_unique<Kept>(Kept{std::vector<std::shared_ptr<const void>>(count_), {}});
     return *kept_;
   }
+  bool has_kept() const { return kept_ != nullptr; }
+  void DropKept() { kept_.reset(); }
 
  private:
   void ObjectDone(object::ObjectState&) override;
@@ -137,7 +143,7 @@ class ArgumentPart final : public object::ObjectWaiter {
   std::uint32_t count_;
   const std::uint32_t room_;
   const std::uint32_t offset_;
-  std::unique_ptr<std::vector<std::shared_ptr<const void>>> kept_;  // of who brings them, then of who runs the task
+  std::unique_ptr<Kept> kept_;  // of who brings them, then of who runs the task
 };
 static_assert(sizeof(ArgumentPart) == 56);
 
