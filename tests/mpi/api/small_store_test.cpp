@@ -90,7 +90,7 @@ TEST(SmallStore, RefusesWhatFindsNoRoomAfterAWhileAndSaysWhy) {
 TEST(SmallStore, FailsTheTaskWhoseResultFindsNoRoomAndNoOther) {
   std::string error;
   const auto kept = FillTheStore(error);
-  const auto make = manta::Task([](std::size_t size) { return Filled(size, 'r'); }).SetRank(0);
+  const auto make = manta::Task([](std::size_t size) { return Filled(size, 'r'); }).SetRank(manta::NumRanks() - 1);
 
   EXPECT_THROW(manta::Get(make.Remote(16 * kMiB), api_test::kPatience), manta::OutOfMemoryError);
   EXPECT_EQ(manta::Get(make.Remote(1000))->size(), 1000u);
