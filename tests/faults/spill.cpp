@@ -108,7 +108,9 @@ std::string TextOf(const std::string& what, Act act) {
   }
   throw std::logic_error("not as expected: nothing was thrown by " + what);
 }
-void ExpectIn(const std::string& text, const std::string& part) { Expect(text.find(part) != std::string::npos, "'" + part + "' in: " + text); }
+void ExpectIn(const std::string& text, const std::string& part) {
+  Expect(text.find(part) != std::string::npos, "'" + part + "' in: " + text);
+}
 
 int Return(const Arguments&) {
   const auto kept = Keep();
@@ -125,7 +127,8 @@ int Exit(const Arguments&) {
 }
 int ThrowElsewhere(const Arguments&) {
   const auto kept = Keep();
-  manta::Get(manta::Task([] { std::thread([] { throw std::out_of_range("left a thread"); }).join(); }).SetRank(Last()).Remote());
+  const auto fail = [] { std::thread([] { throw std::out_of_range("left a thread"); }).join(); };
+  manta::Get(manta::Task(fail).SetRank(Last()).Remote());
   return 0;
 }
 
@@ -138,7 +141,8 @@ void NotePid(const std::string& path) {
 /// `wait PIDS`: writes the pids of all ranks there, rank 0 first, waits until that file is gone, and reads everything.
 int Wait(const Arguments& arguments) {
   const auto kept = Keep();
-  for (int rank = 0; rank < manta::NumRanks(); ++rank) manta::Get(manta::Task(NotePid).SetRank(rank).Remote(arguments.at(0)));
+  for (int rank = 0; rank < manta::NumRanks(); ++rank)
+    manta::Get(manta::Task(NotePid).SetRank(rank).Remote(arguments.at(0)));
   while (fs::exists(arguments.at(0))) std::this_thread::sleep_for(20ms);
   ReadAll(kept);
   std::cout << "all was read" << std::endl;
@@ -183,7 +187,8 @@ int Damage(const Arguments&) {
     } catch (const manta::ObjectLostError& lost) {
       const std::string text = lost.what();
       ExpectIn(text, kept[i].ID());
-      const auto file = std::find_if(damaged.begin(), damaged.end(), [&](const fs::path& path) { return text.find(path.string()) != std::string::npos; });
+      const auto is_named = [&](const fs::path& path) { return text.find(path.string()) != std::string::npos; };
+      const auto file = std::find_if(damaged.begin(), damaged.end(), is_named);
       Expect(file != damaged.end(), "the name of a damaged file in: " + text);
       named.push_back(*file);
     }

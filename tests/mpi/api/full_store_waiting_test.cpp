@@ -35,7 +35,8 @@ TEST_F(FullStoreWaiting, ProducersWaitForConsumers) {
   for (int rank = 0; rank < manta::NumRanks(); ++rank) {
     std::vector<ObjectRef<bool>> answers;
     for (std::size_t i = 0; i < kPieces; ++i)
-      answers.push_back(manta::Task(ReadSlowly).SetRank(rank).Remote(ObjectRef<WordArray>(manta::Put(Make(i))), Word{i}));
+      answers.push_back(
+          manta::Task(ReadSlowly).SetRank(rank).Remote(ObjectRef<WordArray>(manta::Put(Make(i))), Word{i}));
     for (const auto& answer : answers) EXPECT_TRUE(*manta::Get(answer, kDiskPatience));
   }
 }
@@ -105,7 +106,8 @@ TEST_F(FullStoreSpilling, LargeArgumentsAreAdmittedWhole) {
       const std::size_t b = (a + 1) % 4;  // in a circle
       answers.push_back(manta::Task(read).SetCpus(0).SetRank(static_cast<int>(a) % manta::NumRanks())
                             .Remote(large[a], large[b], Word{a}, Word{b}));
-      answers.push_back(manta::Task(read).SetCpus(0).SetRank(Last()).Remote(large[b], large[(b + 2) % 4], Word{b}, Word{(b + 2) % 4}));
+      const std::size_t c = (b + 2) % 4;
+      answers.push_back(manta::Task(read).SetCpus(0).SetRank(Last()).Remote(large[b], large[c], Word{b}, Word{c}));
     }
     for (const auto& answer : answers) ASSERT_TRUE(*manta::Get(answer, kDiskPatience));
   }

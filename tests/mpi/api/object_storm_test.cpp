@@ -157,7 +157,7 @@ class Storm {
     Item item;
     const bool is_huge = ++made_ % kHugeEvery == kHugeEvery / 2;
     item.seed = (seed_ << 32) + made_;
-    item.size = is_huge ? kHuge : static_cast<std::uint64_t>(std::exp2(std::uniform_real_distribution(0.0, 22.0)(random_)));
+    item.size = is_huge ? kHuge : static_cast<std::uint64_t>(std::exp2(logarithm_(random_)));  // 1 B to 4 MiB
     switch (Below(4)) {
       case 0: {
         const Bytes bytes = Make(item.seed, item.size);
@@ -178,9 +178,11 @@ class Storm {
   }
   void PassOne() {
     const Item& item = Any();
-    answers_.push_back(item.seed % 2 == 0
-                           ? manta::Task(CheckArray).SetRank(AnyRank()).Remote(ObjectRef<ByteArray>(item.ref), item.seed, item.size)
-                           : manta::Task(CheckVector).SetRank(AnyRank()).Remote(item.ref, item.seed, item.size));
+    const int rank = AnyRank();
+    answers_.push_back(
+        item.seed % 2 == 0
+            ? manta::Task(CheckArray).SetRank(rank).Remote(ObjectRef<ByteArray>(item.ref), item.seed, item.size)
+            : manta::Task(CheckVector).SetRank(rank).Remote(item.ref, item.seed, item.size));
   }
   void PassSome() {
     std::vector<Item> some;
@@ -193,7 +195,8 @@ class Storm {
     const std::size_t place = Below(alive_.size());
     if (alive_[place].size == kHuge) return;  // what shelves hold is not counted
     auto& shelf = shelves_[Below(shelves_.size())];
-    const auto back = manta::Get(shelf.Task(&Shelf::Swap).Remote(std::vector{alive_[place]}, std::uint64_t{random_()}), kPatience);
+    const auto swapped = shelf.Task(&Shelf::Swap).Remote(std::vector{alive_[place]}, std::uint64_t{random_()});
+    const auto back = manta::Get(swapped, kPatience);
     Drop(place);
     for (const Item& item : *back) {
       CheckItem(item);
@@ -234,12 +237,17 @@ class Storm {
   std::uint64_t seed_;
   std::vector<manta::ActorHandle<Shelf>> shelves_;
   std::mt19937_64 random_;
+  std::uniform_real_distribution<double> logarithm_{0, 22};
   std::size_t made_ = 0;
   std::vector<Item> alive_;
   std::uint64_t alive_bytes_ = 0;
   std::deque<std::pair<std::size_t, std::uint64_t>> huge_;  // when it was made, and its seed
   std::deque<ObjectRef<int>> answers_;
 };
+
+void RunStorm(std::uint64_t seed, std::size_t objects, const std::vector<manta::ActorHandle<Shelf>>& shelves) {
+  Storm(seed, shelves).Run(objects);
+}
 
 namespace {
 
@@ -255,9 +263,8 @@ TEST_F(ObjectStorm, LosesNothing) {
 
   std::vector<ObjectRef<void>> storms;
   for (std::size_t rank = 0; rank < ranks; ++rank)
-    storms.push_back(manta::Task([](std::uint64_t of_rank, std::size_t objects, const std::vector<manta::ActorHandle<Shelf>>& all) {
-                       Storm(of_rank, all).Run(objects);
-                     }).SetRank(static_cast<int>(rank)).Remote(seed * 100 + rank, kObjects / ranks, shelves));
+    storms.push_back(manta::Task(RunStorm).SetRank(static_cast<int>(rank))
+                         .Remote(seed * 100 + rank, kObjects / ranks, shelves));
   for (const auto& storm : storms) EXPECT_NO_THROW(manta::Get(storm)) << "seed " << seed;
   for (auto& shelf : shelves) manta::Get(shelf.Task(&Shelf::Clear).Remote());
 
