@@ -25,8 +25,10 @@ constexpr std::size_t kKeptRooms = 4;
 
 using Words = std::vector<std::uint64_t>;
 
-std::uint64_t SumOf(std::span<const std::uint64_t> words) {
-  return std::accumulate(words.begin(), words.end(), std::uint64_t{0});
+/// Each step waits for the one before, so that reading a piece takes longer than putting it, and the store fills.
+std::uint64_t HashStep(std::uint64_t hash, std::uint64_t word) { return (hash ^ word) * 0x9e3779b97f4a7c15; }
+std::uint64_t HashOf(std::span<const std::uint64_t> words) {
+  return std::accumulate(words.begin(), words.end(), std::uint64_t{1}, HashStep);
 }
 
 /// One piece of a room, each time with other contents.
@@ -34,19 +36,19 @@ class Piece {
  public:
   explicit Piece(std::size_t room) : words_(room / kPiecesInRoom / sizeof(std::uint64_t)) {
     std::iota(words_.begin(), words_.end(), std::uint64_t{1});
-    sum_ = SumOf(words_) - words_.front();
+    hash_ = HashOf(std::span(words_).first(words_.size() - 1));
   }
   const Words& Make(std::uint64_t mark) {
-    words_.front() = mark;
+    words_.back() = mark;
     return words_;
   }
-  std::uint64_t SumWith(std::uint64_t mark) const { return sum_ + mark; }
+  std::uint64_t HashWith(std::uint64_t mark) const { return HashStep(hash_, mark); }
   const Words& words() const { return words_; }
   std::size_t bytes() const { return words_.size() * sizeof(std::uint64_t); }
 
  private:
   Words words_;
-  std::uint64_t sum_ = 0;
+  std::uint64_t hash_ = 0;  // without the mark
 };
 
 /// Until everything that was dropped is gone, files too: it is not the next block's to pay for.
@@ -68,8 +70,8 @@ class Rooms {
   void StreamRow() {
     constexpr std::size_t kCount = kStreamedRooms * kPiecesInRoom;
     const std::uint64_t spilled = manta::Stats().bytes_spilled;
-    const auto pairs = bench::Alternate(options_.blocks, [&] { return Stream(kCount); },
-                                        [&] { return Stream(kPiecesInRoom / 2); });
+    const auto pairs = bench::Bracket(options_.blocks, [&] { return Stream(kCount); },
+                                      [&] { return Stream(kPiecesInRoom / 2); });
     std::printf("# stream_10x: %.3g GB/s; with room for all %.3g GB/s; %.0f MiB spilled\n", bench::Median(pairs.first),
                 bench::Median(pairs.second),
                 static_cast<double>(manta::Stats().bytes_spilled - spilled) / (std::size_t{1} << 20));
@@ -80,7 +82,7 @@ class Rooms {
   /// The rival writes as many files of as many bytes to the same directory and reads them; neither asks for fsync.
   void SpillRow() {
     const std::uint64_t before = manta::Stats().bytes_spilled;
-    const auto pairs = bench::Alternate(options_.blocks, [&] { return KeepAndRead(); }, [&] { return WriteAndRead(); });
+    const auto pairs = bench::Bracket(options_.blocks, [&] { return KeepAndRead(); }, [&] { return WriteAndRead(); });
     const auto rounds = static_cast<std::uint64_t>(pairs.first.size() + 1);
     const std::uint64_t spilled = (manta::Stats().bytes_spilled - before) / rounds;
     std::printf("# spill: %.3g GB/s kept and read; plain files %.3g GB/s; %.2f rooms spilled each time\n",
@@ -94,19 +96,19 @@ class Rooms {
   /// GB/s with at most `alive` pieces alive.
   double Stream(std::size_t alive) {
     constexpr std::size_t kCount = kStreamedRooms * kPiecesInRoom;
-    const auto read = manta::Task(SumOf).SetRank(1);
-    std::vector<manta::ObjectRef<std::uint64_t>> sums;
-    sums.reserve(kCount);
+    const auto read = manta::Task(HashOf).SetRank(1);
+    std::vector<manta::ObjectRef<std::uint64_t>> hashes;
+    hashes.reserve(kCount);
     const std::uint64_t first = mark_;
     const double start = bench::Now();
     for (std::size_t i = 0; i < kCount; ++i) {
-      if (i >= alive) manta::Get(sums[i - alive]);
-      sums.push_back(read.Remote(manta::Put(piece_.Make(mark_++))));
+      if (i >= alive) manta::Get(hashes[i - alive]);
+      hashes.push_back(read.Remote(manta::Put(piece_.Make(mark_++))));
     }
-    const auto values = manta::Get(sums);
+    const auto values = manta::Get(hashes);
     const double spent = bench::Now() - start;
     for (std::size_t i = 0; i < kCount; ++i)
-      if (*values[i] != piece_.SumWith(first + i)) report_.Wrong("a task read another piece than was put");
+      if (*values[i] != piece_.HashWith(first + i)) report_.Wrong("a task read another piece than was put");
     WaitUntilEmpty(report_);
     return static_cast<double>(kCount * piece_.bytes()) * 1e-9 / spent;
   }
@@ -148,8 +150,8 @@ class Rooms {
 
   void Check(std::span<const std::uint64_t> words, std::uint64_t mark) {
     const Words& made = piece_.words();
-    if (words.size() != made.size() || words.front() != mark || words[words.size() / 2] != made[made.size() / 2] ||
-        words.back() != made.back())
+    if (words.size() != made.size() || words.front() != made.front() ||
+        words[words.size() / 2] != made[made.size() / 2] || words.back() != mark)
       report_.Wrong("a piece that came back was not what was put");
   }
 

@@ -1,5 +1,5 @@
 // A full store: who needs room gets it in turn, and nobody blocks another for ever. Runs with spilling and without; what
-// needs it is in the suite FullStoreSpilling.
+// needs it is in the suite FullStoreSpilling. FullStoreHeld waits for nothing for a second.
 
 #include <gtest/gtest.h>
 #include <manta/manta.hpp>
@@ -26,6 +26,7 @@ bool ReadSlowly(const WordArray& words, Word seed) {
 
 using FullStoreWaiting = FullStore;
 using FullStoreSpilling = FullStore;
+using FullStoreHeld = FullStore;
 
 TEST_F(FullStoreWaiting, HasStoresThatAreFullSoon) {
   for (const auto& node : manta::Nodes()) EXPECT_LE(node.store_bytes, kStoreBytes);
@@ -209,6 +210,63 @@ TEST_F(FullStoreSpilling, ALargeObjectFindsRoomAmongManySmallOnes) {
 
   EXPECT_TRUE(IsMade(*manta::Get(large), 9999, 48 * kMiB));
   for (const std::size_t i : AtRandom(small.size())) ASSERT_TRUE(IsMade(*manta::Get(small[i]), i, 32 << 10)) << i;
+}
+
+TEST_F(FullStoreHeld, FailsWhoNeedsRoomAndNobodyElse) {
+  std::vector<ObjectRef<WordArray>> kept;
+  for (std::size_t i = 0; i < 24; ++i) {  // half as much again
+    auto made = manta::Create<Word>(kPieceBytes / sizeof(Word));
+    const Words words = Make(i);
+    std::copy(words.begin(), words.end(), made.begin());
+    kept.push_back(made.Seal());
+  }
+  std::vector<manta::Value<WordArray>> held;
+  EXPECT_THROW(
+      for (const auto& ref : kept) held.push_back(manta::Get(ref, kDiskPatience)), manta::OutOfMemoryError);
+  ASSERT_GE(held.size(), 12u);
+  ASSERT_LE(held.size(), kStoreBytes / kPieceBytes);
+
+  EXPECT_THROW(static_cast<void>(manta::Put(Make(100, 4 * kPieceBytes))), manta::OutOfMemoryError);
+  EXPECT_THROW(static_cast<void>(manta::Create<char>(4 * kPieceBytes)), manta::OutOfMemoryError);
+  const auto lost_for_now = manta::Task(IsArray).SetRank(0).Remote(kept.back(), Word{kept.size() - 1});
+  EXPECT_THROW(manta::Get(lost_for_now, kDiskPatience), manta::OutOfMemoryError);
+  const auto fits = manta::Task([](int number) { return number + 1; }).SetRank(Last()).Remote(4);
+  EXPECT_EQ(*manta::Get(fits, kDiskPatience), 5);
+  for (std::size_t i = 0; i < held.size(); ++i) EXPECT_TRUE(IsMade(held[i]->span(), i)) << i;
+
+  held.clear();
+  for (const std::size_t i : AtRandom(kept.size())) EXPECT_TRUE(IsMade(manta::Get(kept[i])->span(), i)) << i;
+  EXPECT_TRUE(IsMade(*manta::Get(manta::Put(Make(100, 4 * kPieceBytes))), 100, 4 * kPieceBytes));
+}
+
+TEST_F(FullStoreHeld, FailsTheReaderWhoseNodeHasNoRoomForACopy) {
+  if (manta::Nodes().size() == 1) GTEST_SKIP() << "one node has no copies";
+  // A task of the last rank holds its node's store full until the gate opens.
+  api_test::Gate gate;
+  api_test::Journal journal;
+  const auto hold = [](const std::string& path, const std::string& journal_path) {
+    std::vector<manta::Value<WordArray>> held;
+    for (Word i = 0; i < 15; ++i) {
+      auto made = manta::Create<Word>(kPieceBytes / sizeof(Word));
+      made[0] = i;
+      held.push_back(manta::Get(made.Seal()));
+    }
+    api_test::Note(journal_path, "full");
+    api_test::PassGate(path);
+    return held.back()->front();
+  };
+  const auto holder = manta::Task(hold).SetRank(Last()).SetCpus(0).Remote(gate.path(), journal.path());
+  ASSERT_TRUE(journal.WaitFor("full"));
+
+  const auto object = manta::Put(Make(3, 2 * kPieceBytes));
+  const auto read = manta::Task([](const WordArray& words) { return IsMade(words.span(), 3, 2 * kPieceBytes); })
+                        .SetRank(Last()).SetCpus(0);
+  EXPECT_THROW(manta::Get(read.Remote(ObjectRef<WordArray>(object)), kDiskPatience), manta::OutOfMemoryError);
+  EXPECT_TRUE(IsMade(*manta::Get(object), 3, 2 * kPieceBytes)) << "it is not lost where it is";
+
+  gate.Open();
+  EXPECT_EQ(*manta::Get(holder, kDiskPatience), 14u);
+  EXPECT_TRUE(*manta::Get(read.Remote(ObjectRef<WordArray>(object)), kDiskPatience));
 }
 
 }  // namespace
