@@ -71,7 +71,6 @@ for name in $saved; do
   [ -e "$MANTA_SPILL_DIR/$name" ] && fail "the stale directory $name is still there"
 done
 first=$job first_pids=("${pids[@]}")
-cp "$scratch/out" "$scratch/first_out"
 before=$(left)
 start "$np" return "${settings[@]}"
 pids=()
