@@ -3,6 +3,9 @@
 //
 //   mpirun -np 2 build/release/bench/objects [--quick]
 //   mpirun -np 2 build/release/bench/objects --manta-fake-nodes 2      # the remote rows
+//   mpirun -np 2 build/release/bench/objects --room 256 --manta-object-store-bytes 256M [--disk DIR]    # a full store
+//
+// --room MIB: the rows of a store that holds so much; --disk: where they spill to and where their rival writes.
 //
 // Prints `name value unit` for each row, and lines that begin with # for spreads and bars. Exits with 0 unless a value
 // was wrong; a bar that is missed is no fault.
@@ -11,6 +14,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <numeric>
@@ -20,8 +24,9 @@
 #include <utility>
 #include <vector>
 
-#include "bench/support/plain_mpi.hpp"
+#include "bench/objects/room.hpp"
 #include "bench/support/harness.hpp"
+#include "bench/support/plain_mpi.hpp"
 
 namespace {
 
@@ -221,19 +226,36 @@ const std::vector<bench::Bar>& Bars() {
       {"create_seal_us", true, 20, 5},        {"task_arg_256MiB_us", true, 50, 5},
       {"serialize_struct_ns", true, 150, 60}, {"refs_10k_ms", true, 5, 1},
       {"remote_get_ratio", false, 0.85, 0.98}, {"remote_small_ratio", true, 2.0, 1.2},
+      {"stream_10x_ratio", false, 0.85, 0.97}, {"spill_ratio", false, 0.6, 0.85},
   };
   return bars;
+}
+
+/// The directory of spilled objects: the one that --disk names, else the one that a job takes by itself.
+std::string Disk(int argc, char** argv) {
+  for (int i = 1; i + 1 < argc; ++i)
+    if (std::string_view(argv[i]) == "--disk") return argv[i + 1];
+  const char* temporary = std::getenv("TMPDIR");
+  return temporary != nullptr && *temporary != '\0' ? temporary : "/tmp";
 }
 
 int Driver(int argc, char** argv) {
   Bench bench;
   bench.report = bench::Report(Bars());
+  room::Options room{.room = 0, .directory = Disk(argc, argv), .blocks = bench.sizes.blocks};
   for (int i = 1; i < argc; ++i) {
-    if (std::string_view(argv[i]) != "--quick") {
-      std::fprintf(stderr, "objects: '%s' is not understood here; it takes --quick\n", argv[i]);
+    const std::string_view argument = argv[i];
+    if (argument == "--quick") {
+      bench.sizes = {2, 8 * kMegabyte, 16 * kMegabyte, 100, 10};
+      room.blocks = 1;
+    } else if (argument == "--room" && i + 1 < argc && std::atoi(argv[i + 1]) > 0) {
+      room.room = static_cast<std::size_t>(std::atoi(argv[++i])) * kMegabyte;
+    } else if (argument == "--disk" && i + 1 < argc) {
+      ++i;
+    } else {
+      std::fprintf(stderr, "objects: '%s' is not understood here; it takes --quick, --room MIB and --disk DIR\n", argv[i]);
       return 2;
     }
-    bench.sizes = {2, 8 * kMegabyte, 16 * kMegabyte, 100, 10};
   }
   if (manta::NumRanks() < 2) {
     std::fprintf(stderr, "objects needs two ranks: mpirun -np 2 %s\n", argv[0]);
@@ -241,7 +263,9 @@ int Driver(int argc, char** argv) {
   }
   const bool remote = manta::Nodes().size() > 1;
   std::printf("# ranks: %d, nodes: %zu\n", manta::NumRanks(), manta::Nodes().size());
-  if (remote) {
+  if (room.room != 0) {
+    room::Rows(room, bench.report);
+  } else if (remote) {
     RemoteRows(bench);
   } else {
     GetLocalRows(bench);
@@ -258,5 +282,5 @@ int Driver(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return manta::Run(argc, argv, Driver, {.on_start = plain_mpi::CollectiveStart});
+  return manta::Run(argc, argv, Driver, {.spill_dir = Disk(argc, argv), .on_start = plain_mpi::CollectiveStart});
 }
