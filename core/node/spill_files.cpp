@@ -153,7 +153,7 @@ void SpillFiles::MakeDirectory() {
   std::error_code ignored;
   fs::remove_all(made, ignored);
   if (::mkdir(made.c_str(), 0700) != 0) fail(made);
-  lock_fd_ = ::open((made + "/lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  lock_fd_ = ::open(made.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (lock_fd_ < 0 || ::flock(lock_fd_, LOCK_EX | LOCK_NB) != 0 || ::rename(made.c_str(), path.c_str()) != 0) {
     const int why = errno;
     if (lock_fd_ >= 0) ::close(lock_fd_);
@@ -173,7 +173,7 @@ void SpillFiles::RemoveStale(const std::string& parent) {
   for (fs::directory_iterator it(parent, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();
     if (name.rfind(prefix, 0) != 0) continue;
-    const OpenFile lock(::open((it->path() / "lock").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    const OpenFile lock(::open(it->path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     if (lock.fd < 0 || ::flock(lock.fd, LOCK_EX | LOCK_NB) != 0) continue;
     std::error_code ignored;
     fs::remove_all(it->path(), ignored);

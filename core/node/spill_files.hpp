@@ -8,8 +8,8 @@
 //
 // A file is a header and the bytes in chunks of 1 MiB, each with its CRC-32 (zlib's), so that a chunk is summed while it is
 // in the cache. After a crash the directory is removed by a shell that waits for this process's end of a pipe to close; where
-// that was killed too, by the next job that is given the same parent: the directory has a lock file that its owner holds
-// (flock), so whoever gets the lock knows that the owner is gone.
+// that was killed too, by the next job that is given the same parent: the owner holds a lock on the directory (flock), so whoever
+// gets it knows that the owner is gone.
 
 #include <sys/types.h>
 
