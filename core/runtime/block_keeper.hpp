@@ -10,10 +10,12 @@
 // All under the progress token.
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/object/error_record.hpp"
@@ -60,10 +62,11 @@ class BlockKeeper {
     std::uint64_t offset = 0;
     std::uint64_t arrived = 0;
     std::uint32_t entry = kNoEntry;  // reserved, then sealed
-    std::uint32_t tag = 0;   // of the pull under way
+    std::uint32_t tag = 0;   // of the pull under way; 0: none yet
     Rank source;             // who is asked
     MoveId receive = 0;      // 0: none
     std::uint64_t read = 0;  // RMA: bytes for which a read was started
+    std::uint32_t ended = 0;  // RMA: bit i: the read of piece i behind `arrived` has ended
     std::uint64_t last_asked = 0;
     bool here = false;
     bool forgotten = false;     // the object went while its bytes came
@@ -82,6 +85,7 @@ class BlockKeeper {
     std::size_t turn = 0;
   };
   static constexpr std::size_t kFanOut = 2;
+  static constexpr std::size_t kPullsAtOnce = 256;  // the others wait, with no room taken
   static constexpr std::uint64_t kReadBytes = 1u << 20;  // of an RMA read
   static constexpr std::uint64_t kReadsAhead = 4;
 
@@ -89,10 +93,11 @@ class BlockKeeper {
   void TellHere(Rank asker, const ObjectId& id, std::uint32_t entry);
   void TellFailed(Rank asker, const ObjectId& id, const object::ErrorPtr& error);
   void StartCopy(Copies::iterator it);
-  void BeginPull(Copy& copy, Rank source, bool may_redirect);
+  void BeginPull(Copy& copy, Rank source, bool may_redirect, std::uint32_t next_tag = 0);
   void EndReceive(Copy& copy);
   void Arrived(const ObjectId& id, std::uint64_t bytes);
   void ReadOn(Copy& copy, Rank source, std::uint64_t offset);
+  void ReadEnded(const ObjectId& id, Rank source, std::uint64_t offset, std::uint64_t at);
   void FinishCopy(Copies::iterator it);
   void GiveBackRoom(const Copy& copy);
   void FailCopy(Copies::iterator it, const object::ErrorPtr& error);
@@ -100,6 +105,7 @@ class BlockKeeper {
                  std::optional<std::uint32_t> entry);
   void EndServe(const ObjectId& id, Rank to, std::uint32_t tag);
   std::uint32_t NewTag();
+  void EndPull(Copy& copy);
 
   const Options options_;
   std::vector<Rank> node_ranks_;             // of this node, in order
@@ -113,6 +119,8 @@ class BlockKeeper {
   std::unordered_map<ObjectId, Serving> serving_;
   std::uint64_t clock_ = 0;  // of askings
   std::uint32_t last_tag_ = 0;
+  std::unordered_set<std::uint32_t> tags_in_use_;
+  std::deque<ObjectId> waiting_;  // copies whose pull has not begun
 };
 
 }  // namespace manta::runtime
