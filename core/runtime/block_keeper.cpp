@@ -96,7 +96,7 @@ std::uint32_t BlockKeeper::NewTag() {
 
 /// The copy's pull is over: another may begin.
 void BlockKeeper::EndPull(Copy& copy) {
-  tags_in_use_.erase(std::exchange(copy.tag, 0));
+  tags_in_use_.erase(copy.tag);
   while (!waiting_.empty() && tags_in_use_.size() < kPullsAtOnce) {
     const ObjectId next = waiting_.front();
     waiting_.pop_front();
@@ -227,26 +227,30 @@ void BlockKeeper::FailCopy(Copies::iterator it, const object::ErrorPtr& error) {
 
 // ---- serving other nodes ----
 void BlockKeeper::On(Rank from, const wire::Pull& message) {
+  const bool of_copy = message.entry == wire::Pull::kAnyCopy;
+  const auto it = of_copy ? copies_.find(message.id) : copies_.end();
+  // The pull that the sender was told to follow is served already. Another one of ours may lead back to the sender: then
+  // they would wait for each other, so that one counts only once its bytes are here.
+  const bool is_named = !of_copy || (it != copies_.end() && it->second.tag == message.next_tag);
+  if (of_copy && (it == copies_.end() || (!it->second.here && !is_named))) {
+    router_.Send(from, wire::PullAnswer{message.id, message.tag, wire::PullResult::kGone, {}, 0, 0});
+    return;
+  }
   const auto serving = serving_.find(message.id);
-  if (message.may_redirect != 0 && serving != serving_.end() && serving->second.active.size() >= kFanOut) {
+  if (message.may_redirect != 0 && is_named && serving != serving_.end() && serving->second.active.size() >= kFanOut) {
     Serving& others = serving->second;
     const Serve& next = others.active[others.turn++ % others.active.size()];
     router_.Send(from,
                  wire::PullAnswer{message.id, message.tag, wire::PullResult::kElsewhere, next.to, next.tag, 0});
     return;
   }
-  std::uint32_t entry = message.entry;
-  if (entry == wire::Pull::kAnyCopy) {
-    const auto it = copies_.find(message.id);
-    if (it != copies_.end() && !it->second.here && it->second.tag == message.next_tag) {
-      Copy& copy = it->second;
-      ServeFrom(from, message, copy.offset, copy.wanted.size, copy.arrived, std::nullopt);
-      return;
-    }
-    // Another pull than the one that it was told to follow: this one may lead back to it.
-    if (it != copies_.end() && it->second.here) entry = it->second.entry;
+  if (of_copy && !it->second.here) {
+    const Copy& copy = it->second;
+    ServeFrom(from, message, copy.offset, copy.wanted.size, copy.arrived, std::nullopt);
+    return;
   }
-  const auto view = entry == wire::Pull::kAnyCopy ? std::nullopt : store_.Pin(entry, message.id);
+  const std::uint32_t entry = of_copy ? it->second.entry : message.entry;
+  const auto view = store_.Pin(entry, message.id);
   if (!view) {
     router_.Send(from, wire::PullAnswer{message.id, message.tag, wire::PullResult::kGone, {}, 0, 0});
     return;

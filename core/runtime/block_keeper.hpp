@@ -62,7 +62,7 @@ class BlockKeeper {
     std::uint64_t offset = 0;
     std::uint64_t arrived = 0;
     std::uint32_t entry = kNoEntry;  // reserved, then sealed
-    std::uint32_t tag = 0;   // of the pull under way; 0: none yet
+    std::uint32_t tag = 0;   // of the pull by which it comes or came; 0: none yet
     Rank source;             // who is asked
     MoveId receive = 0;      // 0: none
     std::uint64_t read = 0;  // RMA: bytes for which a read was started
