@@ -125,7 +125,8 @@ class Model {
         Ask(next, i);
         add(who + " is asked", next);
       }
-      const bool keeps = variant_.keeps_what_it_sends && std::ranges::any_of(s.serves[i], [](const Serve& one) { return one.kept; });
+      const bool keeps = variant_.keeps_what_it_sends &&
+                         std::ranges::any_of(s.serves[i], [](const Serve& one) { return one.kept; });
       if (agent.copy == kHere && !keeps && agent.drops_left > 0) {
         State next = s;
         next.agents[i].copy = kNone;
@@ -173,7 +174,8 @@ class Model {
       if (serve.reads || !serve.kept || std::ranges::count(agent.receives, receive) == 0) continue;
       State next = s;
       next.serves[from][i].delivered = true;
-      if (from != 0 && !variant_.keeps_what_it_sends && s.agents[from].copy != kHere) next.fault = "sent what was dropped";
+      if (from != 0 && !variant_.keeps_what_it_sends && s.agents[from].copy != kHere)
+        next.fault = "sent what was dropped";
       std::erase(next.agents[serve.to].receives, receive);
       if (agent.copy != kComing || agent.tag != serve.tag)
         next.fault = "bytes came that nobody waits for";
@@ -220,7 +222,8 @@ class Model {
     agent.askers = 0;
     agent.copy = kNone;
     // A pull that was named to others is served already, and can't fail.
-    if (std::ranges::any_of(s.serves[i], [](const Serve& serve) { return !serve.kept; })) s.fault = "failed while serving";
+    if (std::ranges::any_of(s.serves[i], [](const Serve& serve) { return !serve.kept; }))
+      s.fault = "failed while serving";
   }
 
   void Receive(State& s, int from, int to, const Message& message, std::size_t choice) const {
