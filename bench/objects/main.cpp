@@ -3,6 +3,7 @@
 //
 //   mpirun -np 2 build/release/bench/objects [--quick]
 //   mpirun -np 2 build/release/bench/objects --manta-fake-nodes 2      # the remote rows
+//   mpirun -np 4 build/release/bench/objects --manta-fake-nodes 4      # these and one rank to three
 //   mpirun -np 2 build/release/bench/objects --room 256 --manta-object-store-bytes 256M [--disk DIR]    # a full store
 //
 // --room MIB: the rows of a store that holds so much; --disk: where they spill to and where their rival writes.
@@ -21,6 +22,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -36,6 +38,7 @@ struct Sizes {
   int blocks = 5;
   std::size_t large = 256 * kMegabyte;
   std::size_t mapped = 1024 * kMegabyte;
+  std::size_t broadcast = 64 * kMegabyte;
   std::size_t refs = 10'000;
   int small = 1'000;  // objects of 64 bytes, one after the other
 };
@@ -220,6 +223,58 @@ void RemoteRows(Bench& bench) {
   bench.report.Add("remote_small_ratio", small.Ratios(), "times");
 }
 
+constexpr int kReceivers = 3;
+
+/// Every MiB begins with its number, so that no piece can stand for another.
+std::uint8_t ByteAt(std::size_t at, std::uint8_t mark) {
+  return at % kMegabyte == 0 ? static_cast<std::uint8_t>(at / kMegabyte) : mark;
+}
+bool IsWhole(const Bytes& bytes, std::size_t size, std::uint8_t mark) {
+  std::size_t wrong = bytes.size() == size ? 0 : 1;
+  for (std::size_t at = 0; at < bytes.size(); ++at) wrong += bytes[at] != ByteAt(at, mark);
+  return wrong == 0;
+}
+std::size_t SizeOf(const Bytes& bytes) { return bytes.size(); }
+
+/// What `task` returns on the three other ranks, at the same time.
+template <class Task, class... Arguments>
+auto OnReceivers(Task task, const Arguments&... arguments) {
+  std::vector<decltype(manta::Task(task).SetRank(1).Remote(arguments...))> results;
+  for (int rank = 1; rank <= kReceivers; ++rank) results.push_back(manta::Task(task).SetRank(rank).Remote(arguments...));
+  return results;
+}
+
+/// One object of this rank to three other nodes at once, beside three copies of it by this thread.
+void BroadcastRows(Bench& bench) {
+  const std::size_t size = bench.sizes.broadcast;
+  std::uint8_t mark = 100;
+  const auto broadcast = [&] {
+    auto made = manta::Create<std::uint8_t>(size);
+    ++mark;
+    for (std::size_t at = 0; at < size; ++at) made.span()[at] = ByteAt(at, mark);
+    const auto ref = made.Seal();
+    for (const auto& awake : OnReceivers(Nothing)) manta::Get(awake);
+    const double start = bench::Now();
+    const auto sizes = OnReceivers(SizeOf, ref);
+    for (const auto& one : sizes) bench.Check(*manta::Get(one) == size, "an array lost its size on its way");
+    const double spent = bench::Now() - start;
+    for (const auto& whole : OnReceivers(IsWhole, ref, size, mark))
+      bench.Check(*manta::Get(whole), "an array was not what was sent to three nodes");
+    return 1 / spent;
+  };
+  const std::vector<std::uint8_t> source(size, 1);
+  std::vector<std::vector<std::uint8_t>> targets(kReceivers, std::vector<std::uint8_t>(size, 2));
+  const auto copy = [&] {
+    const double start = bench::Now();
+    for (auto& target : targets) std::memcpy(target.data(), source.data(), size);
+    return 1 / (bench::Now() - start);
+  };
+  const auto pairs = bench::Alternate(bench.sizes.blocks, broadcast, copy);
+  std::printf("# broadcast_ratio: 4 ranks on %u cores; with fewer cores than ranks the copies wait for each other\n",
+              std::thread::hardware_concurrency());
+  bench.report.Add("broadcast_ratio", pairs.Ratios(), "times");
+}
+
 const std::vector<bench::Bar>& Bars() {
   static const std::vector<bench::Bar> bars = {
       {"get_local_1GiB_us", true, 20, 3},     {"put_ratio", false, 0.85, 0.98},
@@ -227,6 +282,7 @@ const std::vector<bench::Bar>& Bars() {
       {"serialize_struct_ns", true, 150, 60}, {"refs_10k_ms", true, 5, 1},
       {"remote_get_ratio", false, 0.85, 0.98}, {"remote_small_ratio", true, 2.0, 1.2},
       {"stream_10x_ratio", false, 0.85, 0.97}, {"spill_ratio", false, 0.6, 0.85},
+      {"broadcast_ratio", false, 0.6, 0.9},
   };
   return bars;
 }
@@ -246,7 +302,7 @@ int Driver(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument == "--quick") {
-      bench.sizes = {2, 8 * kMegabyte, 16 * kMegabyte, 100, 10};
+      bench.sizes = {2, 8 * kMegabyte, 16 * kMegabyte, 5 * kMegabyte, 100, 10};
       room.blocks = 1;
     } else if (argument == "--room" && i + 1 < argc && std::atoi(argv[i + 1]) > 0) {
       room.room = static_cast<std::size_t>(std::atoi(argv[++i])) * kMegabyte;
@@ -267,6 +323,7 @@ int Driver(int argc, char** argv) {
     room::Rows(room, bench.report);
   } else if (remote) {
     RemoteRows(bench);
+    if (manta::NumRanks() == kReceivers + 1 && manta::Nodes().size() == kReceivers + 1) BroadcastRows(bench);
   } else {
     GetLocalRows(bench);
     PutRows(bench);

@@ -15,6 +15,7 @@ constexpr std::uint64_t kFreeTag = 0;
 constexpr std::uint64_t MakeTag(std::uint32_t index, std::uint32_t epoch) {
   return std::uint64_t{epoch} << 32 | (std::uint64_t{index} + 1);
 }
+constexpr std::uint64_t kLargeShare = 16;  // of the heap
 constexpr std::uint64_t ClaimantOf(std::uint64_t tag) { return (tag & 0xffffffff) - 1; }
 
 constexpr std::uint64_t RoundUp(std::uint64_t n, std::uint64_t unit) { return (n + unit - 1) / unit * unit; }
@@ -111,14 +112,16 @@ bool ExtentHeap::ClaimAnyRun(std::uint64_t count) {
   const std::uint64_t extents = tags_.size();
   for (int attempt = 0; attempt < kTriesWhenRaced; ++attempt) {
     bool raced = false;
-    // Two stretches: from our beginning to the end, then all from the start (a run may lie across our beginning).
-    for (const std::uint64_t from : {search_from_, std::uint64_t{0}}) {
+    // Two stretches: from our beginning to the end, then all from the start (a run may lie across our beginning). What is
+    // large goes as far down as it can, so that what stays while others come and go does not cut the store in two.
+    const bool is_large = count * kLargeShare >= extents;
+    for (const std::uint64_t from : {is_large ? std::uint64_t{0} : search_from_, std::uint64_t{0}}) {
       std::uint64_t run = 0;
       for (std::uint64_t i = from; i < extents; ++i) {
         run = tags_[i].load(std::memory_order_relaxed) == kFreeTag ? run + 1 : 0;  // ClaimRun looks again
         if (run < count) continue;
         if (ClaimRun(i + 1 - count, count)) {
-          search_from_ = i + 1 < extents ? i + 1 : 0;
+          if (!is_large) search_from_ = i + 1 < extents ? i + 1 : 0;
           return true;
         }
         raced = true;

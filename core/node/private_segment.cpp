@@ -22,6 +22,10 @@ PrivateSegment::PrivateSegment(std::size_t size_bytes, Sharing sharing) {
   bytes_ = {static_cast<std::byte*>(base), size_bytes};
 }
 
+void PrivateSegment::PreferLargePages(std::size_t from, std::size_t size_bytes) {
+  static_cast<void>(madvise(bytes_.data() + from, size_bytes, MADV_HUGEPAGE));
+}
+
 PrivateSegment::~PrivateSegment() { munmap(bytes_.data(), bytes_.size()); }
 
 }  // namespace manta::node

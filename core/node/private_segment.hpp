@@ -26,6 +26,11 @@ class PrivateSegment : public Segment {
   PrivateSegment(const PrivateSegment&) = delete;
   PrivateSegment& operator=(const PrivateSegment&) = delete;
 
+  /// Asks the kernel for pages of 2 MiB there, from a page's beginning on: to touch, copy and send long runs of bytes
+  /// costs less by them (other ranks' MPI looks up every page of what it copies out of this process). A kernel that has
+  /// none gives small ones.
+  void PreferLargePages(std::size_t from, std::size_t size_bytes);
+
   std::span<std::byte> bytes() const override { return bytes_; }
   std::string_view kind() const override { return "private memory"; }
 

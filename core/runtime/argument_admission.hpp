@@ -32,6 +32,8 @@ class ArgumentAdmission {
 
   /// Arguments of fewer bytes need no ticket.
   bool IsSmall(std::uint64_t bytes) const { return bytes < store_bytes_ / 64; }
+  /// Half of the store.
+  bool IsLarge(std::uint64_t bytes) const { return bytes >= store_bytes_ / 2; }
   /// Empty: not now.
   Ticket TryAdmit(std::uint64_t bytes);
 

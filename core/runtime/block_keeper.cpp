@@ -57,7 +57,10 @@ void BlockKeeper::On(Rank from, const wire::BytesAsk& message) {
   copy.askers.push_back(from);
   if (!is_new) return;
   copy.wanted = message;
-  StartCopy(it);
+  if (under_way_ < kPullsAtOnce)
+    StartCopy(it);
+  else
+    waiting_.push_back(message.id);
 }
 
 // ---- what is not in the segment ----
@@ -101,12 +104,14 @@ void BlockKeeper::Refuse(Rank from, const wire::BytesAsk& message, const object:
 }
 
 void BlockKeeper::Refuse(Rank from, const wire::Pull& message, const object::ErrorPtr& error) {
-  router_.Send(from, wire::PullAnswer{message.id, message.tag, wire::PullResult::kGone, {}, 0, object::ToWire(*error)});
+  router_.Send(from,
+               wire::PullAnswer{message.id, message.tag, wire::PullResult::kGone, {}, 0, 0, object::ToWire(*error)});
 }
 
 // ---- bringing a copy ----
 void BlockKeeper::StartCopy(Copies::iterator it) {
   Copy& copy = it->second;
+  ++under_way_;
   const std::optional<std::uint32_t> entry = store_.Reserve();
   if (!entry) {
     FailCopy(it, object::MakeError(object::ErrorKind::kOutOfMemory,
@@ -136,15 +141,31 @@ void BlockKeeper::RoomCame(const ObjectId& id, LocalStore::Extent&& extent, cons
 }
 
 std::uint32_t BlockKeeper::NewTag() {
-  // A tag is in use for as long as its copy is on its way: far fewer than there are tags.
-  last_tag_ = (last_tag_ + 1) % BulkTransport::kTags;
+  // That of a pull under way is not given again: two objects of one source would run into each other.
+  do {
+    last_tag_ = last_tag_ % (BulkTransport::kTags - 1) + 1;
+  } while (!tags_in_use_.insert(last_tag_).second);
   return last_tag_;
 }
 
-void BlockKeeper::BeginPull(Copy& copy, Rank source, bool may_redirect) {
+/// The copy's pull is over: another may begin.
+/// Of a copy that was begun and is here, or has failed.
+void BlockKeeper::EndPull(Copy& copy) {
+  tags_in_use_.erase(copy.tag);
+  --under_way_;
+  while (!waiting_.empty() && under_way_ < kPullsAtOnce) {
+    const ObjectId next = waiting_.front();
+    waiting_.pop_front();
+    StartCopy(copies_.find(next));  // it may fail, which ends no pull
+  }
+}
+
+void BlockKeeper::BeginPull(Copy& copy, Rank source, bool may_redirect, std::uint32_t next_tag) {
   wire::Pull pull;
+  pull.next_tag = next_tag;
   pull.id = copy.wanted.id;
   pull.may_redirect = may_redirect ? 1 : 0;
+  tags_in_use_.erase(copy.tag);
   pull.tag = copy.tag = NewTag();
   copy.source = source;
   const bool is_holder = source == copy.wanted.at.holder;
@@ -172,7 +193,7 @@ void BlockKeeper::On(Rank from, const wire::PullAnswer& message) {
       return;
     case wire::PullResult::kElsewhere:
       EndReceive(copy);
-      BeginPull(copy, message.rank, true);
+      BeginPull(copy, message.rank, true, message.next_tag);
       return;
     case wire::PullResult::kGone:
       EndReceive(copy);
@@ -184,21 +205,28 @@ void BlockKeeper::On(Rank from, const wire::PullAnswer& message) {
 }
 
 void BlockKeeper::ReadOn(Copy& copy, Rank source, std::uint64_t offset) {
-  // One after the other within the object, so that what has come is always its beginning.
   while (copy.read < copy.wanted.size && copy.read - copy.arrived < kReadsAhead * kReadBytes) {
     const std::uint64_t at = copy.read;
     const std::uint64_t size = std::min(kReadBytes, copy.wanted.size - at);
     copy.read += size;
-    rma_->Read(source, offset + at, store_.At(copy.extent.offset() + at), size, [this, id = copy.wanted.id, source, offset, size] {
-      const auto it = copies_.find(id);
-      if (it == copies_.end()) return;
-      const std::uint64_t arrived = it->second.arrived + size;
-      if (arrived == it->second.wanted.size) router_.Send(source, wire::PullDone{id, it->second.tag});
-      Arrived(id, arrived);
-      if (const auto same = copies_.find(id); same != copies_.end() && !same->second.here)
-        ReadOn(same->second, source, offset);
-    });
+    rma_->Read(source, offset + at, store_.At(copy.extent.offset() + at), size,
+               [this, id = copy.wanted.id, source, offset, at] { ReadEnded(id, source, offset, at); });
   }
+}
+
+void BlockKeeper::ReadEnded(const ObjectId& id, Rank source, std::uint64_t offset, std::uint64_t at) {
+  const auto it = copies_.find(id);
+  if (it == copies_.end()) return;
+  Copy& copy = it->second;
+  // Reads end in any order; what has arrived is always the object's beginning, for others are sent it.
+  copy.ended |= 1u << ((at - copy.arrived) / kReadBytes);
+  std::uint64_t arrived = copy.arrived;
+  for (; (copy.ended & 1) != 0; copy.ended >>= 1) arrived += std::min(kReadBytes, copy.wanted.size - arrived);
+  if (arrived == copy.arrived) return;
+  if (arrived == copy.wanted.size) router_.Send(source, wire::PullDone{id, copy.tag});
+  Arrived(id, arrived);
+  if (const auto same = copies_.find(id); same != copies_.end() && !same->second.here)
+    ReadOn(same->second, source, offset);
 }
 
 void BlockKeeper::Arrived(const ObjectId& id, std::uint64_t bytes) {
@@ -226,53 +254,61 @@ void BlockKeeper::FinishCopy(Copies::iterator it) {
       if (!serve.entry && store_.Pin(copy.entry, id)) serve.entry = copy.entry;
   for (const Rank asker : std::exchange(copy.askers, {}))
     if (!TellHere(asker, id, copy.entry)) TellFailed(asker, id, Gone(id));
+  EndPull(copy);
   if (!copy.forgotten) return;
   store_.Free(copy.entry, id);
   copies_.erase(it);
 }
 
 void BlockKeeper::FailCopy(Copies::iterator it, const object::ErrorPtr& error) {
-  const Copy copy = std::move(it->second);
+  Copy copy = std::move(it->second);
   const ObjectId id = it->first;
   copies_.erase(it);
   if (copy.entry != kNoEntry) store_.GiveBack(copy.entry);
   for (const Rank asker : copy.askers) TellFailed(asker, id, error);
+  EndPull(copy);
   const auto serving = serving_.find(id);
   if (serving == serving_.end()) return;
   // Nothing has come, so nothing was passed on: they ask the holder.
   for (const Serve& serve : serving->second.active) {
     bulk_->Cancel(serve.move);
-    router_.Send(serve.to, wire::PullAnswer{id, serve.tag, wire::PullResult::kGone, {}, 0, {}});
+    router_.Send(serve.to, wire::PullAnswer{id, serve.tag, wire::PullResult::kGone, {}, 0, 0, {}});
   }
   serving_.erase(serving);
 }
 
 // ---- serving other nodes ----
 void BlockKeeper::On(Rank from, const wire::Pull& message) {
-  const auto serving = serving_.find(message.id);
-  if (message.may_redirect != 0 && serving != serving_.end() && serving->second.active.size() >= kFanOut) {
-    Serving& others = serving->second;
-    const Rank next = others.active[others.turn++ % others.active.size()].to;
-    router_.Send(from, wire::PullAnswer{message.id, message.tag, wire::PullResult::kElsewhere, next, 0, {}});
+  const bool of_copy = message.entry == wire::Pull::kAnyCopy;
+  const auto it = of_copy ? copies_.find(message.id) : copies_.end();
+  // The pull that the sender was told to follow is served already. Another one of ours may lead back to the sender: then
+  // they would wait for each other, so that one counts only once its bytes are here.
+  const bool is_named = !of_copy || (it != copies_.end() && it->second.tag == message.next_tag);
+  if (of_copy && (it == copies_.end() || (!it->second.here && !is_named))) {
+    Refuse(from, message, Gone(message.id));
     return;
   }
-  std::uint32_t entry = message.entry;
-  if (entry == wire::Pull::kAnyCopy) {
-    const auto it = copies_.find(message.id);
-    if (it != copies_.end() && !it->second.here) {
-      Copy& copy = it->second;
-      ServeFrom(from, message, copy.extent.offset(), copy.wanted.size, copy.arrived, std::nullopt);
-      return;
-    }
-    if (it != copies_.end()) entry = it->second.entry;
+  const auto serving = serving_.find(message.id);
+  if (message.may_redirect != 0 && is_named && serving != serving_.end() && serving->second.active.size() >= kFanOut) {
+    Serving& others = serving->second;
+    const Serve& next = others.active[others.turn++ % others.active.size()];
+    router_.Send(from,
+                 wire::PullAnswer{message.id, message.tag, wire::PullResult::kElsewhere, next.to, next.tag, 0, {}});
+    return;
   }
-  const auto view = entry == wire::Pull::kAnyCopy ? std::nullopt : store_.Pin(entry, message.id);
+  if (of_copy && !it->second.here) {
+    const Copy& copy = it->second;
+    ServeFrom(from, message, copy.extent.offset(), copy.wanted.size, copy.arrived, std::nullopt);
+    return;
+  }
+  const std::uint32_t entry = of_copy ? it->second.entry : message.entry;
+  const auto view = store_.Pin(entry, message.id);
   if (!view) {
     // A copy that was dropped is asked for where it came from.
-    if (message.entry != wire::Pull::kAnyCopy)
-      RestoreFor(from, message, entry);
-    else
+    if (of_copy)
       Refuse(from, message, Gone(message.id));
+    else
+      RestoreFor(from, message, entry);
     return;
   }
   ServeFrom(from, message, view->offset, view->size_bytes, view->size_bytes, entry);
@@ -283,7 +319,7 @@ void BlockKeeper::ServeFrom(Rank to, const wire::Pull& message, std::uint64_t of
   std::vector<Serve>& active = serving_[message.id].active;
   active.push_back({to, message.tag, 0, entry});
   if (message.by == wire::PullBy::kRead) {
-    router_.Send(to, wire::PullAnswer{message.id, message.tag, wire::PullResult::kPinned, {}, offset, {}});
+    router_.Send(to, wire::PullAnswer{message.id, message.tag, wire::PullResult::kPinned, {}, 0, offset, {}});
     return;
   }
   active.back().move =
@@ -323,9 +359,18 @@ void BlockKeeper::Sweep() {
     std::lock_guard lock(steps_mutex_);
     steps_.clear();
   }
-  for (const auto& [id, copy] : copies_)
-    if (!copy.here && copy.entry != kNoEntry) store_.GiveBack(copy.entry);
+  // Bytes may still come into the room of the others: it goes with all that is sealed, once all ranks are here.
+  for (auto& [id, copy] : copies_) {
+    if (copy.here || copy.entry == kNoEntry) continue;
+    if (copy.tag == 0)
+      store_.GiveBack(copy.entry);
+    else
+      store_.Seal(copy.entry, std::move(copy.extent), {id, copy.wanted.size, copy.wanted.type_hash, copy.wanted.format, true});
+  }
   copies_.clear();
+  waiting_.clear();
+  tags_in_use_.clear();
+  under_way_ = 0;
   for (const auto& [id, serving] : serving_)
     for (const Serve& serve : serving.active)
       if (serve.entry) store_.Unpin(*serve.entry);

@@ -10,11 +10,13 @@
 // All under the progress token; what Room calls back is posted there.
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/object/error_record.hpp"
@@ -61,10 +63,11 @@ class BlockKeeper {
     LocalStore::Extent extent;  // until it is sealed
     std::uint64_t arrived = 0;
     std::uint32_t entry = kNoEntry;  // reserved, then sealed
-    std::uint32_t tag = 0;   // of the pull under way
+    std::uint32_t tag = 0;   // of the pull by which it comes or came; 0: none yet
     Rank source;             // who is asked
     MoveId receive = 0;      // 0: none
     std::uint64_t read = 0;  // RMA: bytes for which a read was started
+    std::uint32_t ended = 0;  // RMA: bit i: the read of piece i behind `arrived` has ended
     bool here = false;          // sealed; the store may have dropped it since
     bool forgotten = false;     // the object went while its bytes came
     std::vector<Rank> askers;   // to be told when it is here
@@ -82,6 +85,7 @@ class BlockKeeper {
     std::size_t turn = 0;
   };
   static constexpr std::size_t kFanOut = 2;
+  static constexpr std::size_t kPullsAtOnce = 256;  // the others wait, with no room taken
   static constexpr std::uint64_t kReadBytes = 1u << 20;  // of an RMA read
   static constexpr std::uint64_t kReadsAhead = 4;
 
@@ -95,16 +99,18 @@ class BlockKeeper {
   void Refuse(Rank from, const wire::Pull& message, const object::ErrorPtr& error);
   void StartCopy(Copies::iterator it);
   void RoomCame(const ObjectId& id, LocalStore::Extent&& extent, const object::ErrorPtr& error);
-  void BeginPull(Copy& copy, Rank source, bool may_redirect);
+  void BeginPull(Copy& copy, Rank source, bool may_redirect, std::uint32_t next_tag = 0);
   void EndReceive(Copy& copy);
   void Arrived(const ObjectId& id, std::uint64_t bytes);
   void ReadOn(Copy& copy, Rank source, std::uint64_t offset);
+  void ReadEnded(const ObjectId& id, Rank source, std::uint64_t offset, std::uint64_t at);
   void FinishCopy(Copies::iterator it);
   void FailCopy(Copies::iterator it, const object::ErrorPtr& error);
   void ServeFrom(Rank to, const wire::Pull& message, std::uint64_t offset, std::uint64_t size, std::uint64_t ready,
                  std::optional<std::uint32_t> entry);
   void EndServe(const ObjectId& id, Rank to, std::uint32_t tag);
   std::uint32_t NewTag();
+  void EndPull(Copy& copy);
 
   const Options options_;
   std::vector<Rank> node_ranks_;             // of this node, in order
@@ -118,6 +124,9 @@ class BlockKeeper {
   Copies copies_;
   std::unordered_map<ObjectId, Serving> serving_;
   std::uint32_t last_tag_ = 0;
+  std::unordered_set<std::uint32_t> tags_in_use_;
+  std::size_t under_way_ = 0;     // copies that were begun and are not here
+  std::deque<ObjectId> waiting_;  // copies that were not begun
 
   std::mutex steps_mutex_;
   std::vector<std::function<void()>> steps_;  // to be taken under the token; guarded by steps_mutex_

@@ -44,6 +44,7 @@ void BulkMoves::Extend(MoveId send, std::uint64_t ready_bytes) {
   if (it == moves_.end()) return;
   it->second.ready = ready_bytes;
   StartPieces(send, it->second);
+  CountMoves();
 }
 
 void BulkMoves::Cancel(MoveId id) {
@@ -100,6 +101,7 @@ void BulkMoves::PieceDone(std::uint64_t token) {
   if (move.finished == before) return;  // an earlier one is still under way
   if (move.finished < move.size) {
     StartPieces(id, move);
+    CountMoves();
     if (move.arrived) std::function<void(std::uint64_t)>(move.arrived)(move.finished);
     return;
   }
@@ -133,7 +135,9 @@ void BulkMoves::CancelReceives() {
 void BulkMoves::CountMoves() {
   active_.store(moves_.size(), std::memory_order_relaxed);
   sends_.store(static_cast<std::size_t>(
-                   std::count_if(moves_.begin(), moves_.end(), [](const auto& one) { return one.second.sends; })),
+                   std::count_if(moves_.begin(), moves_.end(), [](const auto& one) {
+                 return one.second.sends && !one.second.pieces.empty();
+               })),
                std::memory_order_relaxed);
 }
 

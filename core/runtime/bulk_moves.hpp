@@ -50,7 +50,7 @@ class BulkMoves final : public Transport {
   void Send(Rank, std::span<const std::byte>) override {}
   std::size_t Poll(MessageHandler&, std::size_t) override { return PollMoves(); }
   std::size_t PollMoves();
-  /// Whether all sends are done.
+  /// Whether MPI is done with all that may be sent by now. (The rest of a send may never come: the session ends.)
   bool Flushed() const override { return sends_.load(std::memory_order_relaxed) == 0; }
   bool MayHaveIncoming() const override { return active_.load(std::memory_order_relaxed) != 0; }
   std::int64_t MaxSleepNanoseconds() const override { return MayHaveIncoming() ? 0 : 1'000'000'000; }
@@ -85,7 +85,7 @@ class BulkMoves final : public Transport {
   std::uint64_t last_token_ = 0;
   // Relaxed: hints for threads that do not hold the token; the holder's own writes.
   std::atomic<std::size_t> active_{0};
-  std::atomic<std::size_t> sends_{0};
+  std::atomic<std::size_t> sends_{0};  // with pieces under way
 };
 
 }  // namespace manta::runtime

@@ -25,13 +25,20 @@ class TaskInvocation final : public detail::Invocation {
     // What was brought ahead is admitted.
     if (!objects_.admission().IsSmall(bytes) && !task_.argument_part()->has_kept())
       admitted_ = objects_.admission().Admit(bytes, nested);
+    const bool is_large = objects_.admission().IsLarge(bytes);
+    std::vector<std::size_t> here;
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (!all[i].object) continue;
       ObjectState& object = *object::StateOf(all[i].object);
       if (object.inside()) continue;
       if (kept_.empty()) kept_.resize(all.size());
-      kept_[i] = objects_.KeepHere(object);
+      // Those first that need room, while the others may still be moved out of their way.
+      if (is_large && objects_.IsHere(object))
+        here.push_back(i);
+      else
+        kept_[i] = objects_.KeepHere(object);
     }
+    for (const std::size_t i : here) kept_[i] = objects_.KeepHere(*object::StateOf(all[i].object));
     admitted_.EndTurn();
   }
 

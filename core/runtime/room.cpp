@@ -48,11 +48,14 @@ Room::Room(Options options, LocalStore& store, node::SpillFiles& files, Router& 
 
 void Room::CheckSize(std::uint64_t size_bytes) const {
   if (size_bytes <= store_.total_bytes()) return;
-  const std::uint64_t free = store_.FreeBytesOnNode();
-  throw OutOfMemoryError("an object of " + std::to_string(size_bytes) + " bytes is larger than the node's object store of " +
-                             std::to_string(store_.total_bytes()) +
-                             " bytes; start with a larger --manta-object-store-bytes",
-                         size_bytes, free);
+  object::Throw(*TooLarge(size_bytes));
+}
+
+object::ErrorPtr Room::TooLarge(std::uint64_t size_bytes) const {
+  return OutOfMemory("an object of " + std::to_string(size_bytes) + " bytes is larger than the node's object store of " +
+                         std::to_string(store_.total_bytes()) +
+                         " bytes; start with a larger --manta-object-store-bytes",
+                     size_bytes, store_.FreeBytesOnNode());
 }
 
 // ---- who needs room ----
@@ -75,6 +78,10 @@ LocalStore::Extent Room::Allocate(std::uint64_t size_bytes) {
 }
 
 void Room::AllocateThen(std::uint64_t size_bytes, Allocated then) {
+  if (size_bytes > store_.total_bytes()) {
+    then(nullptr, TooLarge(size_bytes));
+    return;
+  }
   if (!queue_.load(std::memory_order_relaxed)) {
     if (auto extent = store_.TryAllocate(size_bytes)) {
       then(std::make_shared<LocalStore::Extent>(std::move(*extent)), nullptr);

@@ -87,6 +87,7 @@ class Room {
   void FailFirst(Lock& lock);
   void Load(std::uint32_t entry, ObjectId id, node::SpillFiles::File file, std::uint64_t size_bytes,
             const std::shared_ptr<LocalStore::Extent>& extent, object::ErrorPtr error);
+  object::ErrorPtr TooLarge(std::uint64_t size_bytes) const;
   std::string WhyNoRoom() const;
 
   const Options options_;

@@ -44,7 +44,8 @@ class TaskPlane::ArrivedWait {
     const std::uint64_t bytes = objects.BytesToKeep(arguments);
     ArgumentAdmission::Ticket admitted;
     if (!objects.admission().IsSmall(bytes)) {
-      // Not now: then who runs the task waits for its turn, and brings them.
+      // Not now, or too many to do so in any order: then who runs the task waits for its turn, and brings them.
+      if (objects.admission().IsLarge(bytes)) return false;
       admitted = objects.admission().TryAdmit(bytes);
       if (admitted == nullptr) return false;
     }

@@ -314,10 +314,11 @@ struct Pull {
   ObjectId id;
   std::uint32_t entry = kAnyCopy;  // of the receiver; kAnyCopy: the receiver is an agent, whose copy it is
   std::uint32_t tag = 0;
+  std::uint32_t next_tag = 0;  // kAnyCopy: of the receiver's own pull, which the sender was told to follow
   PullBy by = PullBy::kSend;
   std::uint8_t may_redirect = 1;
   template <class V>
-  void Fields(V& v) { v(id); v(entry); v(tag); v(by); v(may_redirect); }
+  void Fields(V& v) { v(id); v(entry); v(tag); v(next_tag); v(by); v(may_redirect); }
 };
 enum class PullResult : std::uint8_t { kElsewhere, kGone, kPinned };
 struct PullAnswer {
@@ -325,11 +326,12 @@ struct PullAnswer {
   ObjectId id;
   std::uint32_t tag = 0;
   PullResult result = PullResult::kGone;
-  Rank rank;                 // kElsewhere: who has it or gets it, and serves it on
-  std::uint64_t offset = 0;  // kPinned: in the sender's segment
-  std::optional<WireError> error;  // kGone: why, where the object itself is not
+  Rank rank;                       // kElsewhere: who has it or gets it, and serves it on
+  std::uint32_t next_tag = 0;      // kElsewhere: of the pull by which it gets it
+  std::uint64_t offset = 0;        // kPinned: in the sender's segment
+  std::optional<WireError> error;  // kGone: why
   template <class V>
-  void Fields(V& v) { v(id); v(tag); v(result); v(rank); v(offset); v(error); }
+  void Fields(V& v) { v(id); v(tag); v(result); v(rank); v(next_tag); v(offset); v(error); }
 };
 /// From a rank to itself: something that the keeper's steps waited for is there.
 MANTA_WIRE_NONE(KeeperStep);

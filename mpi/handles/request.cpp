@@ -26,6 +26,12 @@ void Request::Send(const void* buffer, int size_bytes, int destination, int tag,
   active_ = true;
 }
 
+void Request::SynchronousSend(const void* buffer, int size_bytes, int destination, int tag, MPI_Comm comm) {
+  MANTA_ASSERT(request_ == MPI_REQUEST_NULL);
+  MANTA_MPI_TRY(MPI_Issend(buffer, size_bytes, MPI_BYTE, destination, tag, comm, &request_));
+  active_ = true;
+}
+
 void Request::Receive(void* buffer, int size_bytes, int source, int tag, MPI_Comm comm) {
   MANTA_ASSERT(request_ == MPI_REQUEST_NULL);
   MANTA_MPI_TRY(MPI_Irecv(buffer, size_bytes, MPI_BYTE, source, tag, comm, &request_));

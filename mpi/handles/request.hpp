@@ -19,6 +19,8 @@ class Request {
 
   /// Each makes this request active (ReceiveInit does not; Start does); all throw MpiError. The buffer must stay.
   void Send(const void* buffer, int size_bytes, int destination, int tag, MPI_Comm comm);
+  /// The same, not over before the receiver has a receive for it: what is over is not on its way any more.
+  void SynchronousSend(const void* buffer, int size_bytes, int destination, int tag, MPI_Comm comm);
   void Receive(void* buffer, int size_bytes, int source, int tag, MPI_Comm comm);
   void ReceiveInit(void* buffer, int size_bytes, int source, int tag, MPI_Comm comm);
   void Start();

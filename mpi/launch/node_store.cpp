@@ -65,7 +65,9 @@ NodeStore CollectiveMakeNodeStore(const mpi::Communicator& node, const Settings&
     // Nobody shares it: address space, of which as much is used as there are objects.
     const std::uint64_t wanted = room.asked_bytes != 0 ? room.asked_bytes : DefaultStoreBytes(room.memory_bytes);
     store.layout = node::SegmentLayout::Compute(1, wanted);
-    store.segment = std::make_unique<node::PrivateSegment>(store.layout.total);
+    auto segment = std::make_unique<node::PrivateSegment>(store.layout.total);
+    segment->PreferLargePages(store.layout.heap, store.layout.heap_bytes);
+    store.segment = std::move(segment);
   }
   if (node.rank() == 0) node::WriteSegmentHeader(store.segment->bytes(), store.layout);
   node.CollectiveBarrier();

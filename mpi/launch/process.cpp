@@ -286,6 +286,7 @@ void Process::CollectiveQuiesce(bool stuck) {
   // carry their session's number and are dropped by it.)
   Discard discard;
   while (rma_ && rma_->MayHaveIncoming()) rma_->Poll(discard, 1);
+  for (; bulk_ && !bulk_->Flushed(); DrainLeftovers()) bulk_->PollMoves();  // who is stuck has not flushed
   MPI_Request request = MPI_REQUEST_NULL;
   MANTA_MPI_TRY(MPI_Ibarrier(world_.get(), &request));
   for (int done = 0; done == 0;) {

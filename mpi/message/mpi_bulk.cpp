@@ -14,7 +14,8 @@ std::unique_ptr<MpiBulk> MpiBulk::CollectiveCreate(const mpi::Communicator& worl
 void MpiBulk::StartSend(Rank to, std::uint32_t tag, const std::byte* from, std::size_t size_bytes,
                         std::uint64_t token) {
   Piece piece{token, {}};
-  piece.request.Send(from, static_cast<int>(size_bytes), to.value, static_cast<int>(tag), comm_.get());
+  // Synchronous: at the end of a session a small piece must not be left on its way, for the next one's receives.
+  piece.request.SynchronousSend(from, static_cast<int>(size_bytes), to.value, static_cast<int>(tag), comm_.get());
   pieces_.push_back(std::move(piece));
 }
 

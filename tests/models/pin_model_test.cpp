@@ -1,6 +1,9 @@
 // The protocol of core/node/object_entry.hpp, step by step, in every interleaving: an owner that retires an object, uses
 // its entry for a second one and retires that; two readers that pin one of the objects, read its bytes and unpin, and may
 // die at any step. Wrong is a reader that sees other bytes than its object's, and an entry that never becomes free.
+//
+// The owner may also retire what nobody reads, and leave what somebody does as it was (TryRetire). A pin may be handed:
+// the keeper raises the reader's own word, in which that reader has pins too, and then tells it (PinFor).
 
 #include <gtest/gtest.h>
 
@@ -29,10 +32,14 @@ struct Variant {
   bool compares_id = true;
   bool drops_only_pins_of_dead = true;
   bool drops_pins = true;
+  bool tries_look_at_pins = true;
+  std::uint8_t tries = 0;  // the owner's TryRetires
+  bool handed = false;     // the second pin is handed to the first reader by the keeper
+  bool drops_while_handing = false;
 };
 
 enum ReaderStep : std::uint8_t { kLookFirst, kPin, kLook, kCompare, kReadOnce, kReadAgain, kUnpin, kGone, kDead };
-enum OwnerStep : std::uint8_t { kRetire, kScan0, kScan1, kReclaim, kWriteId, kWriteBytes, kSeal, kWaits, kFinished };
+enum OwnerStep : std::uint8_t { kRetire, kScan0, kScan1, kReclaim, kWriteId, kWriteBytes, kSeal, kWaits, kRestore, kFinished };
 
 struct State {
   std::array<std::uint8_t, kVariables> memory{kSealed, 1, 1, 0, 0};
@@ -40,12 +47,13 @@ struct State {
   std::array<StoreBuffer, kReaders> reader_buffer;
   std::uint8_t owner_step = kRetire;
   std::uint8_t object = 1;  // the one in the entry now
+  std::uint8_t tries_left = 0;
+  bool trying = false;
+  bool below_zero = false;
   StoreBuffer owner_buffer;
   bool read_wrong_bytes = false;
   auto operator<=>(const State&) const = default;
 };
-
-constexpr std::uint8_t PinsOf(int reader) { return static_cast<std::uint8_t>(kPins0 + reader); }
 
 class Model {
  public:
@@ -54,11 +62,13 @@ class Model {
 
   Exploration Run() const {
     State initial;
+    initial.tries_left = variant_.tries;
     initial.reader_step.fill(variant_.pins_before_looking ? kPin : kLookFirst);
     return Explore(
         initial, [this](const State& s) { return Moves(s); },
         [](const State& s, bool is_last) -> std::string {
           if (s.read_wrong_bytes) return "wrong bytes";
+          if (s.below_zero) return "pins below zero";
           return is_last && s.owner_step != kFinished ? "never free" : "";
         });
   }
@@ -75,18 +85,34 @@ class Model {
       State next = s;
       if (const char* what = StepReader(next, i)) {
         moves.push_back({who + what, next});
-        moves.push_back({who + " dies", s});
-        moves.back().next.reader_step[i] = kDead;
+        if (!variant_.handed) {
+          moves.push_back({who + " dies", s});
+          moves.back().next.reader_step[i] = kDead;
+        } else if (i == 0) {
+          // With it goes what it was handed; the keeper goes on with what it is about to hand.
+          moves.push_back({who + " dies", s});
+          moves.back().next.reader_step[0] = kDead;
+          if (s.reader_step[1] >= kReadOnce) moves.back().next.reader_step[1] = kDead;
+        }
       }
     }
     if (!s.owner_buffer.empty()) {
       moves.push_back({"owner drains", s});
       moves.back().next.owner_buffer.DrainOne(moves.back().next.memory);
     }
+    if (s.owner_step == kRetire && s.tries_left > 0) {
+      State tries = s;
+      --tries.tries_left;
+      tries.trying = true;
+      if (StepOwner(tries) != nullptr) moves.push_back({"owner tries to retire", tries});
+    }
     State next = s;
     if (const char* what = StepOwner(next)) moves.push_back({std::string("owner") + what, next});
     return moves;
   }
+
+  /// The pin word of a reader. What is handed to the first is in the first's.
+  std::uint8_t PinsOf(int reader) const { return static_cast<std::uint8_t>(kPins0 + (variant_.handed ? 0 : reader)); }
 
   /// One step; null when there is none (gone, or it waits for its buffer).
   const char* StepReader(State& s, int i) const {
@@ -113,12 +139,17 @@ class Model {
         return " compares the id";
       case kReadOnce:
       case kReadAgain:
+        if (variant_.handed && i == 1 && s.reader_step[0] == kDead) {
+          step = kDead;
+          return " is told of its pin, but is dead";
+        }
         s.read_wrong_bytes |= buffer.Load(s.memory, kBytes) != expected_[i];
         ++step;
         return " reads bytes";
       case kUnpin:
         if (variant_.pin_is_locked) {
           if (!buffer.empty()) return nullptr;
+          s.below_zero |= variant_.handed && s.memory[PinsOf(i)] == 0;
           --s.memory[PinsOf(i)];
         } else {
           buffer.Store(PinsOf(i), buffer.Load(s.memory, PinsOf(i)) - 1);
@@ -141,19 +172,23 @@ class Model {
         } else {
           buffer.Store(kState, kRetired);
         }
-        step = variant_.looks_at_pins ? kScan0 : kReclaim;
+        step = variant_.looks_at_pins && (!s.trying || variant_.tries_look_at_pins) ? kScan0 : kReclaim;
         return " retires";
       case kScan0:
-        step = buffer.Load(s.memory, kPins0) == 0 ? kScan1 : kWaits;
+        step = buffer.Load(s.memory, kPins0) == 0 ? kScan1 : s.trying ? kRestore : kWaits;
         return " looks at pins 0";
       case kScan1:
-        step = buffer.Load(s.memory, kPins1) == 0 ? kReclaim : kWaits;
+        step = buffer.Load(s.memory, kPins1) == 0 ? kReclaim : s.trying ? kRestore : kWaits;
         return " looks at pins 1";
       case kWaits: {
         // Drops what dead readers left, if any; else tries again, once that can make a difference.
         bool may_change = s.memory[kPins0] == 0 && s.memory[kPins1] == 0;
         for (int i = 0; i < kReaders; ++i) {
-          const bool dead = s.reader_step[i] == kDead && s.reader_buffer[i].empty();
+          if (variant_.handed && i == 1) continue;  // the same word
+          const bool handing = variant_.handed && (s.reader_step[1] == kLook || s.reader_step[1] == kCompare ||
+                                                   s.reader_step[1] == kUnpin);
+          const bool dead = s.reader_step[i] == kDead && s.reader_buffer[i].empty() &&
+                            (!handing || variant_.drops_while_handing);
           if (!variant_.drops_pins || s.memory[PinsOf(i)] == 0 || (variant_.drops_only_pins_of_dead && !dead)) continue;
           s.memory[PinsOf(i)] = 0;
           may_change = true;
@@ -162,8 +197,14 @@ class Model {
         step = kScan0;
         return " drops pins of the dead and tries again";
       }
+      case kRestore:
+        buffer.Store(kState, kSealed);  // release: stores drain in order
+        s.trying = false;
+        step = kRetire;
+        return " leaves it as it was";
       case kReclaim:
         buffer.Store(kState, kFree);
+        s.trying = false;
         ++s.object;
         step = s.object > kObjects ? kFinished : kWriteId;
         return " reclaims";
@@ -203,6 +244,26 @@ TEST(PinModel, NeverReusesWhatIsReadAndAlwaysFreesWhatIsNot) {
     EXPECT_EQ(result.fault, "") << result.trace;
     EXPECT_GT(result.states, 1000u);
   }
+}
+
+TEST(PinModel, HoldsWhenTheOwnerOnlyTries) {
+  for (const auto& expected : kExpectations) {
+    const Exploration result = Model({.tries = 2}, expected).Run();
+
+    EXPECT_EQ(result.fault, "") << result.trace;
+  }
+  EXPECT_EQ(FaultOf({.tries_look_at_pins = false, .tries = 1}), "wrong bytes");
+}
+
+TEST(PinModel, HoldsWhenPinsAreHanded) {
+  for (const std::uint8_t tries : {0, 1})
+    for (const auto& expected : kExpectations) {
+      const Exploration result = Model({.tries = tries, .handed = true}, expected).Run();
+
+      EXPECT_EQ(result.fault, "") << result.trace;
+    }
+  EXPECT_EQ(FaultOf({.pin_is_locked = false, .handed = true}), "never free") << "a raise was lost";
+  EXPECT_EQ(FaultOf({.handed = true, .drops_while_handing = true}), "pins below zero");
 }
 
 TEST(PinModel, FindsTheFaultWhenTheReaderLooksBeforeItPins) {
