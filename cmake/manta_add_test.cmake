@@ -7,8 +7,8 @@
 # manta_add_mpi_test(NAME <name> NP <n>... SOURCES <file>... [MAIN mpi|driver|none] [LINK <target>...] [ARGS <arg>...]
 #                    [LABELS <label>...] [TIMEOUT <s>] [MPIRUN_FLAGS <flag>...])
 #   The same under mpirun, one entry a rank count: `<name>.np<n>`, label mpi, 60 s. MAIN says who starts the tests:
-#   mpi (default): MPI_Init, then every rank runs them; driver: manta::Run, only rank 0 runs them, as the driver;
-#   none: the sources have their own main.
+#   mpi (default): MPI_Init, then every rank runs them; driver: manta::Run, only rank 0 runs them, as the driver, and
+#   nothing may be left on any rank after each; none: the sources have their own main.
 #
 # manta_add_mpi_run_test(NAME <name> NP <n>... TARGET <target> [ARGS <arg>...] [EXIT <code>] [EXPECT <regex>]
 #                        [REJECT <regex>] [ENV <VAR=value>...] [LABELS <label>...] [TIMEOUT <s>] [MPIRUN_FLAGS <flag>...])
@@ -55,7 +55,9 @@ function(manta_add_mpi_test)
   if(NOT arg_MAIN OR arg_MAIN STREQUAL mpi)
     list(APPEND arg_SOURCES ${PROJECT_SOURCE_DIR}/tests/support/mpi_gtest_main.cpp)
   elseif(arg_MAIN STREQUAL driver)
-    list(APPEND arg_SOURCES ${PROJECT_SOURCE_DIR}/tests/support/driver_gtest_main.cpp)
+    list(APPEND arg_SOURCES
+      ${PROJECT_SOURCE_DIR}/tests/support/driver_gtest_main.cpp
+      ${PROJECT_SOURCE_DIR}/tests/support/nothing_left.cpp)
   elseif(NOT arg_MAIN STREQUAL none)
     message(FATAL_ERROR "${arg_NAME}: MAIN is '${arg_MAIN}': use mpi, driver or none")
   endif()

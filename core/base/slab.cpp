@@ -1,5 +1,6 @@
 #include "core/base/slab.hpp"
 
+#include <cstdint>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -93,6 +94,11 @@ __attribute__((noinline)) void* AllocateSlow(std::size_t index) {
     return block;
   }
   const std::size_t size = (index + 1) * kStep;
+  const std::size_t off = reinterpret_cast<std::uintptr_t>(mine.chunk) % 16;
+  if (off != 0 && size % 16 == 0 && mine.left >= off) {
+    mine.chunk += off;  // it is 8
+    mine.left -= off;
+  }
   if (mine.left < size) {
     mine.chunk = static_cast<std::byte*>(::operator new(kChunkBytes, std::align_val_t{64}));
     mine.left = kChunkBytes;

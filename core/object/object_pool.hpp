@@ -7,9 +7,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/object/object_state.hpp"
@@ -30,6 +32,16 @@ class ObjectPool {
                    std::size_t size);
   /// The record of an object of this rank, with a hold; empty when the slot is used by another or by none.
   Handle FindOwned(const ObjectId& id);
+  /// The same for a step under the record's lock: `visit(object)`. Whether the object is there.
+  template <class Visit>
+  bool VisitOwned(const ObjectId& id, Visit visit) {
+    ObjectState* object = At(id.slot);
+    if (object == nullptr) return false;
+    std::lock_guard lock(object->Lock());
+    if (!object->in_use() || !object->owned() || object->id != id) return false;
+    visit(*object);
+    return true;
+  }
   /// ObjectState::CompleteIf of an object of this rank, if it is there: `fill(object)`.
   template <class Fill>
   bool CompleteOwned(const ObjectId& id, Fill fill) {
@@ -96,7 +108,9 @@ class ObjectPool {
 
   struct alignas(64) BorrowedShard {
     std::mutex mutex;  // taken before an object's lock
-    std::unordered_map<ObjectId, ObjectState*> objects;
+    std::unordered_map<ObjectId, ObjectState*, std::hash<ObjectId>, std::equal_to<>,
+                       base::SlabAllocator<std::pair<const ObjectId, ObjectState*>>>
+        objects;
   };
   BorrowedShard& ShardOf(const ObjectId& id) { return borrowed_[std::hash<ObjectId>()(id) % kShards]; }
   static constexpr std::size_t kShards = 64;

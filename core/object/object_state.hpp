@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/base/ids.hpp"
+#include "core/base/slab.hpp"
 #include "core/node/spin_lock.hpp"
 #include "core/object/error_record.hpp"
 #include "core/wire/messages.hpp"
@@ -48,7 +49,7 @@ class ObjectWaiter {
 };
 
 /// What only the owner keeps, made when the object first leaves the rank.
-struct OwnerSide {
+struct OwnerSide : base::InSlab {
   struct Borrower {
     Rank rank;
     std::uint32_t sent = 0;  // refs that it was sent or told us of, less those that it has given back
@@ -59,7 +60,7 @@ struct OwnerSide {
 };
 
 /// What only a borrower keeps.
-struct BorrowerSide {
+struct BorrowerSide : base::InSlab {
   std::uint32_t received = 0;  // refs that the owner has counted, or will when our BorrowVia arrives
   bool confirmed = false;      // the owner has counted us at least once
   bool via_pending = false;    // a BorrowVia is under way: its confirmation must find this record
@@ -72,7 +73,7 @@ struct BorrowerSide {
 
 /// Guarded by the object's lock, but for `data`, `size` and `error`, which may be read without it where they were set
 /// before the object was done.
-struct Cold {
+struct Cold : base::InSlab {
   static constexpr std::size_t kInsideBytes = 32;
   static constexpr std::uint32_t kNoEntry = 0xffffffff;
 

@@ -151,9 +151,7 @@ Handle ReadArchive::ReadRef() {
   if (!wire.id.valid()) return {};
   RankRuntime& runtime = RankRuntime::Require();
   RunContext* run = RunContext::Current();
-  runtime::ReadScope* scope = runtime::ReadScope::Current();
-  return runtime.objects().AdoptRef(wire, scope != nullptr ? scope->container() : Handle(),
-                                    run != nullptr ? &run->unconfirmed : nullptr);
+  return runtime.objects().AdoptRef(wire, runtime::ReadScope::Current(), run != nullptr ? &run->unconfirmed : nullptr);
 }
 
 void ReleaseLast(CountedRecord* record) noexcept {

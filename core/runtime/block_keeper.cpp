@@ -119,6 +119,10 @@ void BlockKeeper::StartCopy(Copies::iterator it) {
     return;
   }
   copy.entry = *entry;
+  if (auto extent = room_.TryAllocate(copy.wanted.size)) {
+    RoomCame(it->first, std::move(*extent), nullptr);
+    return;
+  }
   room_.AllocateThen(copy.wanted.size, [this, id = it->first](const std::shared_ptr<LocalStore::Extent>& extent,
                                                               const object::ErrorPtr& error) {
     Post([this, id, extent, error] { RoomCame(id, extent == nullptr ? LocalStore::Extent() : std::move(*extent), error); });

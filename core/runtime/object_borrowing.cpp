@@ -1,8 +1,10 @@
 // Who holds an object, and when it is freed. The rules are in docs/protocol.md; tests/models/borrow_model_test.cpp
 // explores them.
 #include <algorithm>
+#include <iterator>
 
 #include "core/base/log.hpp"
+#include "core/runtime/drop_scope.hpp"
 #include "core/runtime/object_plane.hpp"
 
 namespace manta::runtime {
@@ -10,6 +12,10 @@ namespace manta::runtime {
 void ObjectPlane::CountSentRef(ObjectState& object, Rank to) {
   if (!object.owned() || to == options_.self) return;
   std::lock_guard lock(object.Lock());
+  CountBorrower(object, to);
+}
+
+void ObjectPlane::CountBorrower(ObjectState& object, Rank to) {
   auto& borrowers = object.MakeCold().MakeOwnerSide().borrowers;
   for (auto& borrower : borrowers)
     if (borrower.rank == to) {
@@ -71,7 +77,7 @@ Handle ObjectPlane::ReceiveRef(const ObjectId& id, Rank from, bool answer_transi
       if (answer_transit) side.transits.push_back(from);
     }
   }
-  if (tell_owner) router_.Send(id.owner, wire::BorrowVia{id});
+  if (tell_owner) TellOwner({id.owner, {{id.slot, id.generation}}, {&object}}, {});
   if (answer) router_.Send(from, wire::TransitDone{id});
   return held;
 }
@@ -92,7 +98,7 @@ RefOnWire ObjectPlane::RefTo(ObjectState& object) {
   return ref;
 }
 
-Handle ObjectPlane::AdoptRef(const RefOnWire& ref, const Handle& guard, std::vector<Handle>* unconfirmed) {
+Handle ObjectPlane::AdoptRef(const RefOnWire& ref, ReadScope* scope, std::vector<Handle>* unconfirmed) {
   const ObjectId& id = ref.id;
   if (!id.valid()) return {};
   if (id.owner == options_.self) return pool_.FindOwned(id);
@@ -111,12 +117,26 @@ Handle ObjectPlane::AdoptRef(const RefOnWire& ref, const Handle& guard, std::vec
       tell_owner = !side.via_pending;
       if (tell_owner) ++side.received;
       side.via_pending = true;
-      if (guard) side.guards.push_back(guard);
+      if (scope != nullptr && !tell_owner) side.guards.push_back(scope->container());
       if (unconfirmed != nullptr) unconfirmed->push_back(held);
     }
   }
-  if (tell_owner) router_.Send(id.owner, wire::BorrowVia{id});
+  if (!tell_owner) return held;
+  if (scope != nullptr)
+    scope->Tell(id, object);
+  else
+    TellOwner({id.owner, {{id.slot, id.generation}}, {&object}}, {});
   return held;
+}
+
+void ObjectPlane::TellOwner(Borrows&& borrows, Handle guard) {
+  wire::BorrowVia message{0, std::move(borrows.objects)};
+  {
+    std::lock_guard lock(told_mutex_);
+    message.batch = ++last_told_;
+    told_.emplace(message.batch, Told{std::move(borrows.records), std::move(guard)});
+  }
+  router_.Send(borrows.owner, message);
 }
 
 bool ObjectPlane::IsConfirmed(ObjectState& object) {
@@ -128,52 +148,70 @@ bool ObjectPlane::IsConfirmed(ObjectState& object) {
 }
 
 void ObjectPlane::On(Rank from, const wire::BorrowVia& message) {
-  const Handle held = pool_.FindOwned(message.id);
-  if (!held) {
-    MANTA_LOG(kError, "objects", "rank " << from << " borrowed object " << message.id << ", which is gone");
-  } else {
-    CountSentRef(*object::StateOf(held), from);
+  for (const wire::SlotUse& use : message.objects) {
+    const ObjectId id{options_.self, use.slot, use.generation};
+    if (!pool_.VisitOwned(id, [&](ObjectState& object) { CountBorrower(object, from); }))
+      MANTA_LOG(kError, "objects", "rank " << from << " borrowed object " << id << ", which is gone");
   }
-  router_.Send(from, wire::BorrowConfirmed{message.id});
+  router_.Send(from, wire::BorrowConfirmed{message.batch});
 }
 
 void ObjectPlane::On(Rank, const wire::BorrowConfirmed& message) {
-  const Handle held = pool_.FindBorrowed(message.id);
-  if (!held) return;
-  ObjectState& object = *object::StateOf(held);
-  std::vector<Handle> guards;
-  std::vector<Rank> transits;
+  const DropScope drops(router_);
+  Told told;
   {
-    std::lock_guard lock(object.Lock());
-    object::BorrowerSide& side = *object.cold()->borrower_side;
-    side.confirmed = true;
-    side.via_pending = false;
-    guards.swap(side.guards);
-    transits.swap(side.transits);
+    std::lock_guard lock(told_mutex_);
+    auto node = told_.extract(message.batch);
+    if (node.empty()) return;
+    told = std::move(node.mapped());
   }
-  for (const Rank to : transits) router_.Send(to, wire::TransitDone{message.id});
+  std::vector<Handle> unheld;
+  std::vector<Handle> guards;
+  for (ObjectState* const record : told.records) {
+    ObjectId id;
+    std::vector<Rank> transits;
+    {
+      std::lock_guard lock(record->Lock());
+      object::BorrowerSide& side = *record->cold()->borrower_side;
+      id = record->id;
+      side.confirmed = true;
+      side.via_pending = false;
+      if (!side.guards.empty()) {
+        std::move(side.guards.begin(), side.guards.end(), std::back_inserter(guards));
+        side.guards.clear();
+      }
+      transits.swap(side.transits);
+      // Its last hold went meanwhile, and left it to us.
+      if (record->holds.load(std::memory_order_relaxed) == 0) unheld.push_back(object::Hold(*record));
+    }
+    for (const Rank to : transits) router_.Send(to, wire::TransitDone{id});
+  }
   events_.BorrowWasConfirmed();
-  // The guards go here. Where one is the last hold, OnLastHold sees to it that no user code runs under the token.
+  // The holds and guards go here. Where one is the last hold, OnLastHold sees to it that no user code runs under the
+  // token.
 }
 
 void ObjectPlane::On(Rank from, const wire::BorrowDrop& message) {
-  const Handle held = pool_.FindOwned(message.id);
-  if (!held) return;
-  ObjectState& object = *object::StateOf(held);
-  std::lock_guard lock(object.Lock());
-  object::Cold* cold = object.cold();
-  if (cold == nullptr || !cold->owner_side) return;
-  auto& borrowers = cold->owner_side->borrowers;
-  for (auto it = borrowers.begin(); it != borrowers.end(); ++it)
-    if (it->rank == from) {
-      it->sent -= std::min(it->sent, message.received);
-      if (it->sent == 0) borrowers.erase(it);
-      break;
-    }
-  // `held` goes after the lock; if it was the last, the object is freed by OnLastHold.
+  for (const wire::DroppedBorrow& dropped : message.dropped) {
+    Handle unheld;
+    pool_.VisitOwned({options_.self, dropped.object.slot, dropped.object.generation}, [&](ObjectState& object) {
+      object::Cold* cold = object.cold();
+      if (cold == nullptr || !cold->owner_side) return;
+      auto& borrowers = cold->owner_side->borrowers;
+      for (auto it = borrowers.begin(); it != borrowers.end(); ++it)
+        if (it->rank == from) {
+          it->sent -= std::min(it->sent, dropped.received);
+          if (it->sent == 0) borrowers.erase(it);
+          break;
+        }
+      if (borrowers.empty() && object.holds.load(std::memory_order_relaxed) == 0) unheld = object::Hold(object);
+    });
+    // `unheld` goes here, and OnLastHold frees the object.
+  }
 }
 
 void ObjectPlane::OnLastHold(ObjectState& object) {
+  const DropScope drops(router_);  // the object may hold many refs
   ObjectId id;
   bool owned = false;
   {
@@ -222,7 +260,7 @@ void ObjectPlane::TryFreeOwned(ObjectState& object) {
 void ObjectPlane::TryFreeBorrowed(ObjectState& object, const ObjectId& id) {
   object::ObjectPool::Trash trash;
   const bool freed = pool_.TryFreeBorrowed(object, id, trash);
-  if (trash.received != 0) router_.Send(id.owner, wire::BorrowDrop{id, trash.received});
+  if (trash.received != 0) DropScope::Drop(router_, id, trash.received);
   if (freed) FreeValue(id, trash, false);
 }
 
@@ -288,6 +326,10 @@ Handle ObjectPlane::ReceiveArgument(const ObjectId& id, const wire::ValueDescrip
 
 void ObjectPlane::Sweep() {
   pool_.EndSession();
+  {
+    std::lock_guard lock(told_mutex_);
+    told_.clear();
+  }
   std::lock_guard lock(asks_mutex_);
   asks_.clear();
 }

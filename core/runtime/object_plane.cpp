@@ -190,7 +190,7 @@ std::shared_ptr<const void> ObjectPlane::Load(ObjectState& object, const TypeOps
                                               std::size_t* in_place) {
   MANTA_EXPECT(object.type_hash == ops.hash,
                "an object of another type than its ref says: the ref was made by a cast, or ranks differ");
-  ReadScope scope(object::Hold(object));
+  ReadScope scope(*this, object::Hold(object));
   MANTA_ASSERT(from.bytes != nullptr || from.size == 0);
   std::shared_ptr<const void> loaded = ops.load(from.bytes, from.size, from.in, in_place);
   const std::uint64_t copied = from.size - *in_place;
@@ -203,7 +203,7 @@ std::shared_ptr<const void> ObjectPlane::Load(ObjectState& object, const TypeOps
 
 std::shared_ptr<const void> ObjectPlane::MaterializeFresh(ObjectState& object, const TypeOps& ops,
                                                           const KeptBytes& kept) {
-  ReadScope scope(object::Hold(object));
+  ReadScope scope(*this, object::Hold(object));
   return ops.load(kept.bytes, kept.size, kept.in);
 }
 

@@ -144,8 +144,11 @@ class ObjectPlane {
   Handle ReceiveRef(const ObjectId& id, Rank from, bool answer_transit);
   /// A ref to be written into bytes.
   static RefOnWire RefTo(ObjectState& object);
-  /// A ref that was met while reading bytes. Its registration is tied to `guard` and appended to `unconfirmed`.
-  Handle AdoptRef(const RefOnWire& ref, const Handle& guard, std::vector<Handle>* unconfirmed);
+  /// A ref that was met while reading bytes, in `scope` where they are an object's. It is appended to `unconfirmed` where
+  /// its owner has to be told.
+  Handle AdoptRef(const RefOnWire& ref, ReadScope* scope, std::vector<Handle>* unconfirmed);
+  /// Tells the owner that we borrow these; `guard` is kept until it has confirmed that.
+  void TellOwner(Borrows&& borrows, Handle guard);
   /// Whether it is ready and few bytes of plain data, which travel as an argument by themselves, as a SmallArgument
   /// that names no object: functions get copies of them anyway.
   static bool IsSmall(const ObjectState& object) {
@@ -213,6 +216,7 @@ class ObjectPlane {
 
   NodeId NodeOf(Rank rank) const { return options_.node_of[static_cast<std::size_t>(rank.value)]; }
   bool SameNode(Rank rank) const { return NodeOf(rank) == NodeOf(options_.self); }
+  static void CountBorrower(ObjectState& object, Rank to);  // locked
   void SendValue(ObjectState& object, Rank to);
   void TakeValue(ObjectState& object, const wire::ValueDescriptor& value);
   void FreeValue(const ObjectId& id, object::ObjectPool::Trash& trash, bool owned);
@@ -251,6 +255,14 @@ class ObjectPlane {
 
   std::mutex transit_mutex_;
   std::multimap<std::pair<Rank, ObjectId>, Handle> transits_;  // guarded by transit_mutex_
+
+  struct Told {
+    std::vector<ObjectState*> records;
+    Handle guard;
+  };
+  std::mutex told_mutex_;
+  std::uint64_t last_told_ = 0;                   // guarded by told_mutex_
+  std::unordered_map<std::uint64_t, Told> told_;  // not confirmed yet, by BorrowVia's batch; guarded by told_mutex_
 };
 
 }  // namespace manta::runtime

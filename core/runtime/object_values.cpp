@@ -66,6 +66,10 @@ void ObjectPlane::On(Rank from, const wire::ObjectQuery& message) {
     return;
   }
   ObjectState& object = *object::StateOf(held);
+  if (object.done()) {
+    SendValue(object, from);
+    return;
+  }
   auto* answer = new QueryAnswer(*this, held, from);
   if (!object.AddWaiter(*answer)) {
     delete answer;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <iterator>
 #include <thread>
+#include <utility>
 
 #include "core/runtime/rank_runtime.hpp"
 #include "core/runtime/wait_note.hpp"
@@ -73,10 +74,17 @@ StatsSnapshot RankRuntime::Stats() {
                                    &sum.messages_sent,     &sum.bytes_sent,       &sum.wakeups,
                                    &sum.fibers_parked,     &sum.scheduler_messages, &sum.bytes_spilled,
                                    &sum.bytes_restored,    &sum.store_pins};
-  for (const auto& values : StatsOfAll()) {
-    for (std::size_t i = 0; i < std::size(fields) && i < values.size(); ++i) *fields[i] += values[i];
-    sum.tasks_executed_by_rank.push_back(values.size() > 1 ? values[1] : 0);
-  }
+  const std::pair<std::uint64_t*, std::vector<std::uint64_t>*> by_rank[] = {
+      {&sum.tasks_executed, &sum.tasks_executed_by_rank},
+      {&sum.objects_alive, &sum.objects_alive_by_rank},
+      {&sum.store_bytes_used, &sum.store_bytes_used_by_rank},
+      {&sum.store_pins, &sum.store_pins_by_rank}};
+  for (const auto& values : StatsOfAll())
+    for (std::size_t i = 0; i < std::size(fields); ++i) {
+      *fields[i] += values.at(i);
+      for (const auto& [field, list] : by_rank)
+        if (field == fields[i]) list->push_back(values[i]);
+    }
   return sum;
 }
 

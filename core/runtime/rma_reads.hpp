@@ -22,6 +22,7 @@ class RmaReads : public Transport {
   void Read(Rank target, std::uint64_t offset, std::byte* to, std::size_t size_bytes, std::function<void()> done) {
     std::lock_guard lock(mutex_);
     waiting_.push_back({target, offset, to, size_bytes, std::move(done)});
+    has_waiting_.store(true, std::memory_order_release);
   }
 
   /// The session is over: reads that are under way end, but nobody is told; the others do not begin. Poll until
@@ -29,6 +30,7 @@ class RmaReads : public Transport {
   void ForgetCallers() {
     std::lock_guard lock(mutex_);
     waiting_.clear();
+    has_waiting_.store(false, std::memory_order_release);
     for (auto& [token, done] : running_) done = [] {};
   }
 
@@ -37,11 +39,13 @@ class RmaReads : public Transport {
   void Send(Rank, std::span<const std::byte>) override {}
   std::size_t Poll(MessageHandler&, std::size_t) override {
     std::vector<Request> start;
-    {
+    if (has_waiting_.load(std::memory_order_acquire)) {
       std::lock_guard lock(mutex_);
       start.swap(waiting_);
+      // First, so that MayHaveIncoming does not miss them in between.
+      outstanding_.store(running_.size() + start.size(), std::memory_order_relaxed);
+      has_waiting_.store(false, std::memory_order_release);
     }
-    if (!start.empty()) outstanding_.store(running_.size() + start.size(), std::memory_order_relaxed);
     for (Request& request : start) {
       memory_.StartRead(request.target, request.offset, request.to, request.size_bytes, ++last_token_);
       running_.emplace(last_token_, std::move(request.done));
@@ -56,10 +60,7 @@ class RmaReads : public Transport {
     outstanding_.store(running_.size(), std::memory_order_relaxed);
     return done.size();
   }
-  bool Flushed() const override {
-    std::lock_guard lock(mutex_);
-    return waiting_.empty();
-  }
+  bool Flushed() const override { return !has_waiting_.load(std::memory_order_acquire); }
   bool MayHaveIncoming() const override { return !Flushed() || outstanding_.load(std::memory_order_relaxed) != 0; }
   std::int64_t MaxSleepNanoseconds() const override { return MayHaveIncoming() ? 0 : 1'000'000'000; }
   TransportCounters counters() const override { return {}; }
@@ -73,8 +74,9 @@ class RmaReads : public Transport {
     std::function<void()> done;
   };
   RemoteMemory& memory_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::vector<Request> waiting_;                                      // guarded by mutex_
+  std::atomic<bool> has_waiting_{false};                              // written under mutex_: a look without it
   std::unordered_map<std::uint64_t, std::function<void()>> running_;  // token's holder only
   std::uint64_t last_token_ = 0;                                      // token's holder only
   std::atomic<std::size_t> outstanding_{0};                           // written by the token's holder

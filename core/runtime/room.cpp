@@ -61,8 +61,7 @@ object::ErrorPtr Room::TooLarge(std::uint64_t size_bytes) const {
 // ---- who needs room ----
 LocalStore::Extent Room::Allocate(std::uint64_t size_bytes) {
   CheckSize(size_bytes);
-  if (!queue_.load(std::memory_order_relaxed))
-    if (auto extent = store_.TryAllocate(size_bytes)) return std::move(*extent);
+  if (auto extent = TryAllocate(size_bytes)) return std::move(*extent);
   WaitPoint here(progress_);
   std::shared_ptr<LocalStore::Extent> extent;
   object::ErrorPtr error;
@@ -81,12 +80,6 @@ void Room::AllocateThen(std::uint64_t size_bytes, Allocated then) {
   if (size_bytes > store_.total_bytes()) {
     then(nullptr, TooLarge(size_bytes));
     return;
-  }
-  if (!queue_.load(std::memory_order_relaxed)) {
-    if (auto extent = store_.TryAllocate(size_bytes)) {
-      then(std::make_shared<LocalStore::Extent>(std::move(*extent)), nullptr);
-      return;
-    }
   }
   Lock lock(mutex_);
   Enqueue(lock, reads_, size_bytes, std::move(then));

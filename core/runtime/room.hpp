@@ -51,8 +51,13 @@ class Room {
   /// Throws OutOfMemoryError where no store of this size could hold so many bytes.
   void CheckSize(std::uint64_t size_bytes) const;
   LocalStore::Extent Allocate(std::uint64_t size_bytes);
+  /// Nothing where there is no room now, or others wait for it.
+  std::optional<LocalStore::Extent> TryAllocate(std::uint64_t size_bytes) {
+    if (queue_.load(std::memory_order_relaxed)) return std::nullopt;
+    return store_.TryAllocate(size_bytes);
+  }
   using Allocated = std::function<void(std::shared_ptr<LocalStore::Extent>, const object::ErrorPtr&)>;
-  /// `then` on the room's thread, or at once. For bytes that are read: before those of new objects.
+  /// `then` on the room's thread, or at once with an error. For bytes that are read: before those of new objects.
   void AllocateThen(std::uint64_t size_bytes, Allocated then);
   using Restored = std::function<void(const LocalStore::Kept&, const object::ErrorPtr&)>;
   /// Brings back an unloaded entry of this rank. `then` on the room's thread, with the bytes kept,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/clock.hpp"
+#include "core/runtime/drop_scope.hpp"
 
 namespace manta::runtime {
 namespace {
@@ -39,6 +40,7 @@ void WaitPoint::Signal() {
 
 bool WaitPoint::Wait(std::int64_t deadline_ns) {
   if (signaled()) return true;
+  const DropScope::Pause pause;
   return parking_ ? Park(deadline_ns) : Sleep(deadline_ns);
 }
 

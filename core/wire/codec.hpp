@@ -60,7 +60,10 @@ class Writer {
   template <class T>
   void Write(const std::vector<T>& list) {
     Write(static_cast<std::uint32_t>(list.size()));
-    for (const T& one : list) Write(one);
+    if constexpr (std::is_trivially_copyable_v<T>)
+      Raw(list.data(), list.size() * sizeof(T));
+    else
+      for (const T& one : list) Write(one);
   }
   template <class T>
   void Write(const std::optional<T>& maybe) {
@@ -127,8 +130,14 @@ class Reader {
     Read(count);
     Need(count);  // an element takes at least a byte
     list.clear();
-    list.reserve(count);
-    for (std::uint32_t i = 0; i < count; ++i) Read(list.emplace_back());
+    if constexpr (std::is_trivially_copyable_v<T>) {
+      Need(count * sizeof(T));
+      list.resize(count);
+      Raw(list.data(), count * sizeof(T));
+    } else {
+      list.reserve(count);
+      for (std::uint32_t i = 0; i < count; ++i) Read(list.emplace_back());
+    }
   }
   template <class T>
   void Read(std::optional<T>& maybe) {

@@ -266,14 +266,29 @@ struct ObjectReady {
   template <class V>
   void Fields(V& v) { v(id); v(value); v(error); }
 };
-MANTA_WIRE_ONE(BorrowVia, ObjectId, id);
-MANTA_WIRE_ONE(BorrowConfirmed, ObjectId, id);
+/// An object whose owner is known.
+struct SlotUse {
+  std::uint32_t slot = 0, generation = 0;
+  bool operator==(const SlotUse&) const = default;
+};
+/// The objects are the receiver's.
+struct BorrowVia {
+  static constexpr Kind kKind = Kind::kBorrowVia;
+  std::uint64_t batch = 0;  // of the sender; the answer names it
+  std::vector<SlotUse> objects;
+  template <class V>
+  void Fields(V& v) { v(batch); v(objects); }
+};
+MANTA_WIRE_ONE(BorrowConfirmed, std::uint64_t, batch);
+struct DroppedBorrow {
+  SlotUse object;
+  std::uint32_t received = 0;
+};
 struct BorrowDrop {
   static constexpr Kind kKind = Kind::kBorrowDrop;
-  ObjectId id;
-  std::uint32_t received = 0;
+  std::vector<DroppedBorrow> dropped;  // objects of the receiver
   template <class V>
-  void Fields(V& v) { v(id); v(received); }
+  void Fields(V& v) { v(dropped); }
 };
 MANTA_WIRE_ONE(TransitDone, ObjectId, id);
 MANTA_WIRE_ONE(CopyNotice, ObjectId, id);

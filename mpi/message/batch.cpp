@@ -1,6 +1,7 @@
 #include "mpi/message/batch.hpp"
 
 #include <cstring>
+#include <mutex>
 #include <utility>
 
 #include "core/base/check.hpp"

@@ -8,9 +8,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <vector>
+
+#include "core/node/spin_lock.hpp"
 
 namespace manta::mpi {
 
@@ -53,7 +54,7 @@ class BatchPool {
 
  private:
   static constexpr std::size_t kKept = 64;
-  std::mutex mutex_;
+  node::SpinLock mutex_;
   std::vector<Batch> small_;  // guarded by mutex_
   std::vector<Batch> large_;  // guarded by mutex_
 };

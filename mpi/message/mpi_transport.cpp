@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -96,9 +97,7 @@ void MpiTransport::FinishSends() {
   for (std::size_t i = 0; i < sending_.size();) {
     std::deque<InFlight>& in_flight = peers_[static_cast<std::size_t>(sending_[i])]->in_flight;
     while (!in_flight.empty() && in_flight.front().request.Test()) {
-      unsent_messages_.fetch_sub(static_cast<std::int64_t>(in_flight.front().batch.messages),
-                                 std::memory_order_release);
-      pool_.Give(std::move(in_flight.front().batch));
+      FinishSend(std::move(in_flight.front()));
       in_flight.pop_front();
       NoteTraffic();
     }
@@ -122,11 +121,9 @@ void MpiTransport::StartSends() {
     const int destination = to_send_[i];
     Peer& peer = *peers_[static_cast<std::size_t>(destination)];
     bool is_listed = true;
-    while (is_listed && peer.in_flight.size() < kMaxInFlight) {
-      std::optional<mpi::Batch> batch = peer.outbox.TakeOldest();
-      is_listed = batch.has_value();
-      if (is_listed) StartSend(destination, std::move(*batch));
-    }
+    while (is_listed && peer.in_flight.size() < kMaxInFlight)
+      if (std::optional<mpi::Batch> batch = peer.outbox.TakeOldest(&is_listed))
+        StartSend(destination, std::move(*batch));
     if (is_listed) {
       ++i;
     } else {
@@ -140,10 +137,15 @@ void MpiTransport::StartSend(int destination, mpi::Batch batch) {
   Peer& peer = *peers_[static_cast<std::size_t>(destination)];
   InFlight send{std::move(batch), {}};
   send.request.Send(send.batch.buffer.get(), static_cast<int>(send.batch.used), destination, kTag, comm_.get());
-  peer.in_flight.push_back(std::move(send));
-  if (peer.in_flight.size() == 1) sending_.push_back(destination);
   ++peer.batches_sent;
   NoteTraffic();
+  peer.in_flight.push_back(std::move(send));
+  if (peer.in_flight.size() == 1) sending_.push_back(destination);
+}
+
+void MpiTransport::FinishSend(InFlight&& send) {
+  unsent_messages_.fetch_sub(static_cast<std::int64_t>(send.batch.messages), std::memory_order_release);
+  pool_.Give(std::move(send.batch));
 }
 
 std::size_t MpiTransport::Deliver(MessageHandler& handler, std::size_t budget) {
@@ -159,6 +161,8 @@ std::size_t MpiTransport::Deliver(MessageHandler& handler, std::size_t budget) {
                           std::memory_order_relaxed);
     handler.OnMessage(Rank(source_), message.bytes);
   }
+  // Answers leave before all that the end of a poll costs.
+  if (delivered != 0 && has_listed_.load(std::memory_order_acquire)) StartSends();
   RestartHead();  // at once: a posted receive is what keeps the next batch out of MPI's own buffers
   return delivered;
 }
@@ -190,7 +194,12 @@ bool MpiTransport::Flushed() const { return unsent_messages_.load(std::memory_or
 std::int64_t MpiTransport::MaxSleepNanoseconds() const {
   if (num_peers_ == 0) return kForeverNs;
   if (has_listed_.load(std::memory_order_relaxed)) return 0;
-  return mpi::QuietSleepNanoseconds(base::NowNanoseconds() - last_traffic_ns_.load(std::memory_order_relaxed));
+  const std::int64_t now = base::NowNanoseconds();
+  if (has_traffic_.load(std::memory_order_relaxed)) {
+    has_traffic_.store(false, std::memory_order_relaxed);
+    last_traffic_ns_.store(now, std::memory_order_relaxed);
+  }
+  return mpi::QuietSleepNanoseconds(now - last_traffic_ns_.load(std::memory_order_relaxed));
 }
 
 TransportCounters MpiTransport::counters() const {
@@ -226,7 +235,5 @@ void MpiTransport::PollUntil(MessageHandler& handler, const std::function<bool()
   while (!done())
     if (Poll(handler, 1024) == 0) std::this_thread::yield();
 }
-
-void MpiTransport::NoteTraffic() { last_traffic_ns_.store(base::NowNanoseconds(), std::memory_order_relaxed); }
 
 }  // namespace manta

@@ -18,10 +18,10 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <vector>
 
+#include "core/node/spin_lock.hpp"
 #include "core/ports/transport.hpp"
 #include "mpi/handles/communicator.hpp"
 #include "mpi/handles/request.hpp"
@@ -79,11 +79,14 @@ class MpiTransport final : public Transport {
   void FinishSends();
   void StartSends();
   void StartSend(int destination, mpi::Batch batch);
+  void FinishSend(InFlight&& send);
   std::size_t Deliver(MessageHandler& handler, std::size_t budget);
   bool ReceiveBatch();
   void RestartHead();
   void PollUntil(MessageHandler& handler, const std::function<bool()>& done);
-  void NoteTraffic();
+  void NoteTraffic() {
+    if (!has_traffic_.load(std::memory_order_relaxed)) has_traffic_.store(true, std::memory_order_relaxed);
+  }
 
   // Fixed after construction.
   mpi::Communicator comm_;
@@ -91,7 +94,7 @@ class MpiTransport final : public Transport {
   std::vector<std::unique_ptr<Peer>> peers_;  // by rank; null where this transport does not reach
 
   mpi::BatchPool pool_;
-  std::mutex listed_mutex_;  // taken after an outbox's lock is released, or under the token
+  node::SpinLock listed_mutex_;  // taken after an outbox's lock is released, or under the token
   std::vector<int> listed_;  // guarded by listed_mutex_: destinations whose outbox became listed since the last Poll
 
   // Whether listed_ has entries. Owner: who holds listed_mutex_; read without it, acquire paired with the release of
@@ -100,8 +103,10 @@ class MpiTransport final : public Transport {
   // Messages sent whose batch MPI has not finished with. Senders add (before the append, so that it never falls below
   // zero), the token holder subtracts with release; an acquire load of zero sees those sends done.
   std::atomic<std::int64_t> unsent_messages_{0};
-  // When traffic was last seen. Owner: the token holder. Relaxed: a hint for sleepers, nothing is read through it.
-  std::atomic<std::int64_t> last_traffic_ns_;
+  // Whether there was traffic since a sleeper last asked, and when one last found that. Relaxed: hints for sleepers,
+  // nothing is read through them; the clock is for them alone, since it costs as much as a lock.
+  mutable std::atomic<bool> has_traffic_{false};
+  mutable std::atomic<std::int64_t> last_traffic_ns_;
   // Owner: the token holder, any thread reads. Relaxed: statistics.
   std::atomic<std::uint64_t> messages_received_{0};
   std::atomic<std::uint64_t> bytes_received_{0};

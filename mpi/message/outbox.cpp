@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <mutex>
 #include <utility>
 
 #include "core/base/check.hpp"
@@ -10,24 +11,25 @@ namespace manta::mpi {
 
 bool Outbox::Append(std::span<const std::byte> message) {
   MANTA_ASSERT(!message.empty());
+  // A long one is made aside: half a message in the row would spoil all that follows, and the lock spins.
+  std::deque<Batch> pieces;
+  if (message.size() > kMaxRecordPayload) pieces = CutUp(message);
   std::lock_guard lock(mutex_);
-  if (message.size() > kMaxRecordPayload) {
-    AppendLong(message);
+  const bool was_listed = !waiting_.empty();
+  if (!pieces.empty()) {
+    waiting_.insert(waiting_.end(), std::make_move_iterator(pieces.begin()), std::make_move_iterator(pieces.end()));
   } else {
     const std::size_t size = RecordSize(message.size());
-    if (waiting_.empty() || waiting_.back().room() < size) {
-      const bool is_behind = !waiting_.empty();
-      waiting_.push_back(pool_.Take(is_behind ? kLargeBatchBytes : size));
-    }
+    if (!was_listed || waiting_.back().room() < size)
+      waiting_.push_back(pool_.Take(was_listed ? kLargeBatchBytes : size));
     waiting_.back().Append(message, 0);
   }
   ++messages_;
   bytes_ += message.size();
-  return !std::exchange(listed_, true);
+  return !was_listed;
 }
 
-void Outbox::AppendLong(std::span<const std::byte> message) {
-  // Made aside first: half a message in the row would spoil all that follows.
+std::deque<Batch> Outbox::CutUp(std::span<const std::byte> message) {
   std::deque<Batch> pieces;
   while (!message.empty()) {
     const std::size_t size = std::min(message.size(), kMaxRecordPayload);
@@ -35,17 +37,17 @@ void Outbox::AppendLong(std::span<const std::byte> message) {
     pieces.back().Append(message.first(size), message.size() - size);
     message = message.subspan(size);
   }
-  waiting_.insert(waiting_.end(), std::make_move_iterator(pieces.begin()), std::make_move_iterator(pieces.end()));
+  return pieces;
 }
 
-std::optional<Batch> Outbox::TakeOldest() {
+std::optional<Batch> Outbox::TakeOldest(bool* is_listed) {
   std::lock_guard lock(mutex_);
-  if (waiting_.empty()) {
-    listed_ = false;
-    return std::nullopt;
+  std::optional<Batch> oldest;
+  if (!waiting_.empty()) {
+    oldest = std::move(waiting_.front());
+    waiting_.pop_front();
   }
-  Batch oldest = std::move(waiting_.front());
-  waiting_.pop_front();
+  *is_listed = !waiting_.empty();
   return oldest;
 }
 

@@ -14,6 +14,7 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/models/explorer.hpp"
@@ -37,6 +38,7 @@ struct Variant {
   bool owners_ref_confirms_via = false;  // a ref from the owner ends the wait for BorrowConfirmed
   bool drop_subtracts = true;            // else the owner forgets the borrower
   bool drop_carries_count = true;        // else it takes one off
+  bool batches = false;                  // BorrowVia and BorrowDrop leave some time later, with others: also right
 };
 
 struct Message {
@@ -45,7 +47,7 @@ struct Message {
   auto operator<=>(const Message&) const = default;
 };
 
-/// What a borrower knows. All but `task_answers` is its record of the object, which it forgets with its last hold.
+/// What a borrower knows. All but the last three is its record of the object, which it forgets with its last hold.
 struct Borrower {
   std::uint8_t holds = 0;         // tasks and variables
   std::uint8_t kept = 0;          // holds for refs that are on their way to the other borrower
@@ -54,6 +56,8 @@ struct Borrower {
   bool confirmed = false;         // counted at least once
   std::uint8_t transits = 0;      // TransitDones to be sent on confirmation
   std::uint8_t task_answers = 0;  // TaskDones to be sent, at any time from then on
+  std::uint8_t untold = 0;        // BorrowVias of a batch that has not left
+  std::uint8_t dropped = 0;       // what a batch of BorrowDrops that has not left takes back
   auto operator<=>(const Borrower&) const = default;
 };
 
@@ -129,6 +133,14 @@ class Model {
             });
         }
       }
+      if (me.untold > 0)
+        move(kNames[p] + " sends its BorrowVias", [&](State& n) {
+          for (; n.borrowers[p].untold > 0; --n.borrowers[p].untold) n.Channel(p, kOwner).push_back({kVia});
+        });
+      if (me.dropped > 0)
+        move(kNames[p] + " sends its BorrowDrops", [&](State& n) {
+          n.Channel(p, kOwner).push_back({kDrop, std::exchange(n.borrowers[p].dropped, std::uint8_t{0})});
+        });
       // A forgotten record was confirmed.
       if (me.task_answers > 0 && (me.received == 0 || IsConfirmed(me)))
         move(kNames[p] + " sends TaskDone", [&](State& n) {
@@ -189,7 +201,8 @@ class Model {
         if (variant_.via_each_time || me.received == 0) {
           ++me.received;
           ++me.vias;
-          s.Channel(p, kOwner).push_back({kVia});
+          if (variant_.batches) ++me.untold;
+          else s.Channel(p, kOwner).push_back({kVia});
         }
         if (message.kind == kRefInTask) ++me.task_answers;
         else if (counted_already || !variant_.answers_after_confirmation) s.Channel(p, from).push_back({kTransitDone});
@@ -218,8 +231,9 @@ class Model {
     if (me.holds != 0 || me.kept != 0 || me.received == 0) return;
     const bool waits = variant_.owners_ref_confirms_via ? !me.confirmed : me.vias != 0;
     if (variant_.drop_waits_for_confirmation && waits) return;
-    s.Channel(p, kOwner).push_back({kDrop, me.received});
-    me = Borrower{.task_answers = me.task_answers};
+    if (variant_.batches) me.dropped = static_cast<std::uint8_t>(me.dropped + me.received);
+    else s.Channel(p, kOwner).push_back({kDrop, me.received});
+    me = Borrower{.task_answers = me.task_answers, .untold = me.untold, .dropped = me.dropped};
   }
 
   const Variant variant_;
@@ -250,6 +264,18 @@ TEST(BorrowModel, HoldsAsWellWhenEveryRefOfABorrowerIsConfirmed) {
 
     EXPECT_EQ(result.fault, "") << result.trace;
   }
+}
+
+TEST(BorrowModel, HoldsAsWellWhenOwnersAreToldInBatches) {
+  for (const auto& sends : kSends) {
+    const Exploration result = Model({.batches = true}, sends).Run();
+
+    EXPECT_EQ(result.fault, "") << result.trace;
+  }
+}
+
+TEST(BorrowModel, FindsTheFaultWhenADropOvertakesABatch) {
+  EXPECT_NE(FaultOf({.drop_waits_for_confirmation = false, .batches = true}), "");
 }
 
 TEST(BorrowModel, FindsTheFaultWhenTheSenderKeepsNoHold) {

@@ -1,13 +1,17 @@
-// Runs GoogleTest as the driver of a Manta job: rank 0 runs the tests, the other ranks serve.
+// Runs GoogleTest as the driver of a Manta job: rank 0 runs the tests, the other ranks serve. After each test nothing may be
+// left on any of them.
 
 #include <gtest/gtest.h>
 
 #include <manta/manta.hpp>
 
+#include "tests/support/nothing_left.hpp"
+
 namespace {
 
 int Driver(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
+  test_support::ExpectNothingIsLeft();
   return RUN_ALL_TESTS();
 }
 

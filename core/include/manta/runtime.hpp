@@ -110,6 +110,10 @@ struct StatsSnapshot {
   std::uint64_t bytes_restored = 0;      // read back from there
   std::uint64_t store_pins = 0;          // readers of the stores' bytes now: values in place, arguments of running tasks
   std::vector<std::uint64_t> tasks_executed_by_rank;
+  // What of the three that are "now" is where.
+  std::vector<std::uint64_t> objects_alive_by_rank;
+  std::vector<std::uint64_t> store_bytes_used_by_rank;
+  std::vector<std::uint64_t> store_pins_by_rank;
 };
 StatsSnapshot Stats();
 

@@ -26,6 +26,17 @@ TEST(Slab, GivesBlocksThatDoNotOverlap) {
   }
 }
 
+TEST(Slab, AlignsBlocksOfMultiplesOf16) {
+  std::vector<void*> odd, even;
+  for (int i = 0; i < 500; ++i) {
+    odd.push_back(SlabAllocate(104));  // shifts what is left of the chunk by 8
+    even.push_back(SlabAllocate(176));
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(even.back()) % 16, 0u);
+  }
+  for (void* block : odd) SlabFree(block, 104);
+  for (void* block : even) SlabFree(block, 176);
+}
+
 TEST(Slab, KeepsBlocksApartThatOneThreadAllocatesAndAnotherFrees) {
   // A maker and a taker, as a submitter and an executor are; each block carries its maker's mark until it is freed.
   constexpr int kRounds = 200;

@@ -46,6 +46,11 @@ class Filler {
     share.device = Next();
     share.amount = Next();
   }
+  void Fill(SlotUse& use) { use = {static_cast<std::uint32_t>(Next()), static_cast<std::uint32_t>(Next())}; }
+  void Fill(DroppedBorrow& dropped) {
+    Fill(dropped.object);
+    Fill(dropped.received);
+  }
   void Fill(std::string& text) { text = "text " + std::to_string(Next()); }
   void Fill(std::vector<std::byte>& bytes) { bytes.assign(static_cast<std::size_t>(Next() % 5 + 1), std::byte{7}); }
   template <class T>

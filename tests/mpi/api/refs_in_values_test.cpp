@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "tests/mpi/api/support.hpp"
+
 namespace refs_in_values_test {
 
 using manta::ObjectRef;
@@ -139,6 +141,34 @@ TEST(RefsInValues, OfLargeValuesOfRefsStayGood) {
 
   ASSERT_EQ(read->size(), 200u);
   for (int i = 0; i < 200; ++i) EXPECT_EQ(*manta::Get((*read)[static_cast<std::size_t>(i)]), std::to_string(i));
+}
+
+/// Keeps refs after the task that brought them.
+struct Shelf {
+  std::vector<ObjectRef<int>> refs;
+  void Keep(const std::vector<ObjectRef<int>>& more) { refs.insert(refs.end(), more.begin(), more.end()); }
+  int Sum() { return SumOfRefs(refs); }
+};
+
+TEST(RefsInValues, OfManyObjectsTravelInFewMessagesAndAllAreFreed) {
+  constexpr int kRefs = 3000;  // several batches
+  const std::uint64_t alive_before = manta::Stats().objects_alive;
+  std::uint64_t sent = 0;
+  {
+    const auto shelf = manta::Actor<Shelf>().SetRank(manta::NumRanks() - 1).Remote();
+    std::vector<ObjectRef<int>> refs;
+    for (int i = 0; i < kRefs; ++i) refs.push_back(manta::Put(i));
+    const std::uint64_t before = manta::Stats().messages_sent;
+
+    manta::Get(shelf.Task(&Shelf::Keep).Remote(manta::Put(refs)));
+    sent = manta::Stats().messages_sent - before;
+    refs.clear();
+
+    EXPECT_EQ(*manta::Get(shelf.Task(&Shelf::Sum).Remote()), kRefs * (kRefs - 1) / 2);
+  }
+  EXPECT_LT(sent, kRefs / 10);
+  EXPECT_TRUE(api_test::Eventually([&] { return manta::Stats().objects_alive <= alive_before; }))
+      << manta::Stats().objects_alive - alive_before << " more than before";
 }
 
 TEST(RefsInValues, OfPendingTasksMayTravelBeforeTheyAreReady) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <vector>
 
 namespace manta::mpi {
@@ -11,16 +12,26 @@ std::vector<std::byte> Message(std::size_t size, int fill = 1) {
   return std::vector(size, static_cast<std::byte>(fill));
 }
 
+std::optional<Batch> Take(Outbox& outbox) {
+  bool is_listed = false;
+  return outbox.TakeOldest(&is_listed);
+}
+
 TEST(Outbox, IsListedOnceUntilItHasBeenEmptied) {
   BatchPool pool;
   Outbox outbox(pool);
 
   EXPECT_TRUE(outbox.Append(Message(10)));
   EXPECT_FALSE(outbox.Append(Message(10)));
-  EXPECT_TRUE(outbox.TakeOldest().has_value());
-  EXPECT_FALSE(outbox.Append(Message(10))) << "listed until it was found empty";
-  EXPECT_TRUE(outbox.TakeOldest().has_value());
-  EXPECT_FALSE(outbox.TakeOldest().has_value());
+  EXPECT_FALSE(outbox.Append(Message(kLargeBatchBytes - 100)));
+  bool is_listed = false;
+  EXPECT_TRUE(outbox.TakeOldest(&is_listed).has_value());
+  EXPECT_TRUE(is_listed);
+  EXPECT_FALSE(outbox.Append(Message(10))) << "listed until it is empty";
+  EXPECT_TRUE(outbox.TakeOldest(&is_listed).has_value());
+  EXPECT_FALSE(is_listed);
+  EXPECT_FALSE(outbox.TakeOldest(&is_listed).has_value());
+  EXPECT_FALSE(is_listed);
   EXPECT_TRUE(outbox.Append(Message(10)));
 }
 
@@ -30,8 +41,8 @@ TEST(Outbox, PutsSmallMessagesTogether) {
 
   for (int i = 0; i < 50; ++i) outbox.Append(Message(20));
 
-  EXPECT_EQ(outbox.TakeOldest()->messages, 50u);
-  EXPECT_FALSE(outbox.TakeOldest().has_value());
+  EXPECT_EQ(Take(outbox)->messages, 50u);
+  EXPECT_FALSE(Take(outbox).has_value());
 }
 
 TEST(Outbox, StartsSmallAndGrowsWhileBatchesWait) {
@@ -40,8 +51,8 @@ TEST(Outbox, StartsSmallAndGrowsWhileBatchesWait) {
 
   for (int i = 0; i < 2'000; ++i) outbox.Append(Message(100));
 
-  EXPECT_EQ(outbox.TakeOldest()->capacity, kSmallBatchBytes);
-  EXPECT_EQ(outbox.TakeOldest()->capacity, kLargeBatchBytes);
+  EXPECT_EQ(Take(outbox)->capacity, kSmallBatchBytes);
+  EXPECT_EQ(Take(outbox)->capacity, kLargeBatchBytes);
 }
 
 TEST(Outbox, CutsAMessageAboveTheLargestBatchIntoPiecesInOrder) {
@@ -54,7 +65,7 @@ TEST(Outbox, CutsAMessageAboveTheLargestBatchIntoPiecesInOrder) {
   Assembly assembly;
   std::vector<std::size_t> sizes;
   std::uint64_t messages = 0;
-  while (const std::optional<Batch> batch = outbox.TakeOldest()) {
+  while (const std::optional<Batch> batch = Take(outbox)) {
     messages += batch->messages;
     for (BatchReader reader({batch->buffer.get(), batch->used}); !reader.empty();)
       if (const Assembly::Message message = assembly.Add(reader.Next()); !message.bytes.empty())
@@ -73,8 +84,8 @@ TEST(Outbox, TakesTheLargestMessageOfOnePieceWhole) {
 
   outbox.Append(Message(kMaxRecordPayload));
 
-  EXPECT_EQ(outbox.TakeOldest()->messages, 1u);
-  EXPECT_FALSE(outbox.TakeOldest().has_value());
+  EXPECT_EQ(Take(outbox)->messages, 1u);
+  EXPECT_FALSE(Take(outbox).has_value());
 }
 
 }  // namespace
