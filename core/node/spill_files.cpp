@@ -268,6 +268,16 @@ void SpillFiles::Read(File file, ObjectId id, std::byte* to, std::uint64_t size_
   }
 }
 
+std::string SpillFiles::WhyUnusable(std::uint64_t size_bytes) {
+  const std::vector<std::byte> some(std::min<std::uint64_t>(size_bytes, 64u << 20));
+  try {
+    ::unlink(PathOf(Write({}, some.data(), some.size())).c_str());
+  } catch (const SpillWriteError& error) {
+    return error.what();
+  }
+  return {};
+}
+
 void SpillFiles::Discard(File file) {
   std::lock_guard lock(mutex_);
   discarded_.push_back(file);

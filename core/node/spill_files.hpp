@@ -56,6 +56,8 @@ class SpillFiles {
   File Write(ObjectId id, const std::byte* bytes, std::uint64_t size_bytes);
   /// Fills `to`. Throws SpillReadError.
   void Read(File file, ObjectId id, std::byte* to, std::uint64_t size_bytes);
+  /// Why so many bytes (64 MiB at most) can't be written there now; empty: they can. Tries it.
+  std::string WhyUnusable(std::uint64_t size_bytes);
   /// Its object is gone. Costs nothing: RemoveDiscarded removes it.
   void Discard(File file);
   void RemoveDiscarded();
@@ -66,7 +68,7 @@ class SpillFiles {
 
  private:
   void MakeDirectory();
-  std::string PathOf(File file) const { return directory_ + "/object-" + std::to_string(file); }
+  std::string PathOf(File file) const { return directory_ + "/object-" + std::to_string(file) + ".bin"; }
   void WriteAll(int fd, const std::string& path, ObjectId id, const std::byte* bytes, std::uint64_t size_bytes) const;
 
   const Options options_;

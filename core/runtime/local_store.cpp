@@ -13,12 +13,32 @@ LocalStore::LocalStore(std::span<std::byte> segment, const node::SegmentLayout& 
       entries_(segment, layout, my_index) {}
 
 // ---- making ----
-std::optional<LocalStore::Extent> LocalStore::TryAllocate(std::uint64_t size_bytes) {
+std::optional<LocalStore::Extent> LocalStore::TryAllocate(std::uint64_t size_bytes, std::uint64_t instead_of) {
+  const std::uint64_t live = live_bytes();
+  if (live > instead_of && heap_.FreeBytesOnNode() < live - instead_of + size_bytes) return std::nullopt;
   for (int attempt = 0; attempt < 3; ++attempt) {
     if (const auto offset = heap_.Allocate(size_bytes)) return Extent(*this, *offset);
     Reclaim();
   }
   return std::nullopt;
+}
+
+bool LocalStore::TryCountLive(std::shared_ptr<const void>& live, std::uint64_t size_bytes) {
+  const std::uint64_t before = live_bytes_.fetch_add(size_bytes, std::memory_order_relaxed);
+  if (heap_.FreeBytesOnNode() < before + size_bytes) {
+    live_bytes_.fetch_sub(size_bytes, std::memory_order_relaxed);
+    return false;
+  }
+  const void* const value = live.get();
+  live = std::shared_ptr<const void>(
+      value, [kept = std::move(live), alive = std::weak_ptr<LocalStore*>(alive_), size_bytes](const void*) mutable {
+        kept.reset();
+        const auto store = alive.lock();
+        if (store == nullptr) return;
+        (*store)->live_bytes_.fetch_sub(size_bytes, std::memory_order_relaxed);
+        (*store)->TellFree();
+      });
+  return true;
 }
 
 void LocalStore::Seal(std::uint32_t entry, Extent&& extent, const Facts& facts) {

@@ -11,6 +11,7 @@
 
 #include <manta/error.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -61,13 +62,21 @@ class LocalStore {
   std::byte* At(std::uint64_t offset) const { return segment_.data() + offset; }
   std::uint64_t total_bytes() const { return total_; }
   std::uint64_t UsedBytes() const { return heap_.UsedBytes(); }
-  std::uint64_t FreeBytesOnNode() const { return heap_.FreeBytesOnNode(); }
+  /// Less what this rank has in values that count against the store.
+  std::uint64_t FreeBytesOnNode() const {
+    const std::uint64_t free = heap_.FreeBytesOnNode();
+    return free - std::min(free, live_bytes());
+  }
   /// Pins of this node's ranks in this rank's entries. Slow: reads a line for every entry that was ever used.
   std::uint64_t Pins() const { return entries_.Pins(); }
 
   // ---- making ----
-  /// Room for `size_bytes`, not filled.
-  std::optional<Extent> TryAllocate(std::uint64_t size_bytes);
+  /// Room for `size_bytes`, not filled. `instead_of` so many bytes of counted values (below), which go then.
+  std::optional<Extent> TryAllocate(std::uint64_t size_bytes, std::uint64_t instead_of = 0);
+  /// Values that stay in the memory of the process as they are count against the store, until `live` and all its copies
+  /// are gone. False: there is no room for so many bytes.
+  bool TryCountLive(std::shared_ptr<const void>& live, std::uint64_t size_bytes);
+  std::uint64_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
   /// An entry for what will be sealed, so that it is there then. Give it to Seal or back.
   std::optional<std::uint32_t> Reserve() { return entries_.Reserve(); }
   void GiveBack(std::uint32_t entry) { entries_.GiveBack(entry); }
@@ -176,6 +185,7 @@ class LocalStore {
   std::mutex told_mutex_;                            // never held with mutex_
   std::function<void()> told_;                       // guarded by told_mutex_
   std::atomic<std::uint64_t> frees_{0};              // relaxed: a hint
+  std::atomic<std::uint64_t> live_bytes_{0};         // relaxed: a bound that may be passed by what comes at one moment
   const std::shared_ptr<LocalStore*> alive_ = std::make_shared<LocalStore*>(this);  // gone with it
 };
 

@@ -51,9 +51,9 @@ Handle ObjectPlane::SealBlock(NewBlock& block, const TypeOps& ops) {
 }
 
 std::optional<wire::Location> ObjectPlane::Seal(const ObjectId& id, const TypeOps& ops, const void* value,
-                                                std::size_t size, std::vector<Handle>* refs) {
+                                                std::size_t size, std::vector<Handle>* refs, std::uint64_t instead_of) {
   if (size <= options_.inline_bytes) return std::nullopt;
-  LocalStore::Extent extent = room_.Allocate(size);
+  LocalStore::Extent extent = room_.Allocate(size, instead_of);
   ops.write(value, store_.At(extent.offset()), size, refs);
   const std::uint32_t note = static_cast<std::uint32_t>(ops.format) | (refs->empty() ? 0 : kHoldsRefs);
   if (const auto entry = store_.Publish(std::move(extent), {id, size, ops.hash, note}))
@@ -69,7 +69,7 @@ bool ObjectPlane::HasBytes(ObjectState& object) {
   return object.bytes() != nullptr || (cold != nullptr && cold->location);
 }
 
-void ObjectPlane::MakeBytes(ObjectState& object) {
+void ObjectPlane::MakeBytes(ObjectState& object, bool counted) {
   std::shared_ptr<const void> live;
   const TypeOps* ops = nullptr;
   {
@@ -81,7 +81,7 @@ void ObjectPlane::MakeBytes(ObjectState& object) {
   }
   const std::size_t size = ops->measure(live.get());
   std::vector<Handle> refs;
-  const std::optional<wire::Location> location = Seal(object.id, *ops, live.get(), size, &refs);
+  const std::optional<wire::Location> location = Seal(object.id, *ops, live.get(), size, &refs, counted ? size : 0);
   std::shared_ptr<std::byte[]> heap;
   if (!location) {
     heap = AlignedBytes(size);
@@ -100,6 +100,12 @@ void ObjectPlane::MakeBytes(ObjectState& object) {
   cold.heap = std::move(heap);
   cold.location = location;
   cold.contained = std::move(refs);
+  if (!location) return;
+  // The bytes count now; the value comes back where it is needed.
+  cold.ops = nullptr;
+  std::shared_ptr<const void> gone = std::move(cold.live);
+  lock.unlock();
+  live.reset();
 }
 
 wire::ValueDescriptor ObjectPlane::Describe(ObjectState& object, Rank to, bool as_argument) {

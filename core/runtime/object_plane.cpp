@@ -47,34 +47,41 @@ Handle ObjectPlane::PutOwned(const TypeOps& ops, std::shared_ptr<const void> liv
   Handle handle = MakePending();
   ObjectState& object = *object::StateOf(handle);
   // What is large is sealed at once where peers may read it; alone it stays as it is until somebody asks.
-  const bool sealed = size > options_.inline_bytes && (options_.node_of.size() > 1 || !CountLive(live, size));
+  const bool stays = options_.node_of.size() == 1 && CountLive(live, size);
   CompleteLive(object, ops, std::move(live));
-  if (sealed) SealLive(object);
+  if (size > options_.inline_bytes && !stays) MakeBytes(object, false);
   return handle;
 }
 
 bool ObjectPlane::CountLive(std::shared_ptr<const void>& live, std::uint64_t size_bytes) {
-  if (size_bytes <= options_.inline_bytes) return true;
-  // Relaxed: a bound that may be passed by what is counted at the same moment.
-  if (live_bytes_->fetch_add(size_bytes, std::memory_order_relaxed) + size_bytes > store_.total_bytes() / kLiveShare) {
-    live_bytes_->fetch_sub(size_bytes, std::memory_order_relaxed);
-    return false;
-  }
-  const void* const value = live.get();
-  live = std::shared_ptr<const void>(value, [kept = std::move(live), count = live_bytes_, size_bytes](const void*) {
-    count->fetch_sub(size_bytes, std::memory_order_relaxed);
-  });
-  return true;
+  return size_bytes <= options_.inline_bytes || room_.TryCountLive(live, size_bytes);
 }
 
-void ObjectPlane::SealLive(ObjectState& object) {
-  MakeBytes(object);
-  std::shared_ptr<const void> live;
-  std::lock_guard lock(object.Lock());
-  Cold& cold = object.MakeCold();
-  // The bytes are in the store, and counted there: the value itself goes, unless it is needed again.
-  live = std::move(cold.live);
-  cold.ops = nullptr;
+void ObjectPlane::SealLive(std::uint64_t size_bytes) {
+  std::uint64_t sealed = 0;
+  for (const Handle& held : pool_.Snapshot()) {
+    ObjectState& object = *object::StateOf(held);
+    if (sealed >= size_bytes) return;
+    std::shared_ptr<const void> live;
+    const TypeOps* ops = nullptr;
+    {
+      std::lock_guard lock(object.Lock());
+      const Cold* cold = object.cold();
+      if (!object.owned() || object.inside() || cold == nullptr || cold->location || cold->data != nullptr) continue;
+      // Who reads it keeps it.
+      if (cold->live == nullptr || cold->live.use_count() > 1) continue;
+      live = cold->live;
+      ops = cold->ops;
+    }
+    try {
+      const std::uint64_t size = ops->measure(live.get());
+      live.reset();
+      if (size <= options_.inline_bytes) continue;
+      MakeBytes(object);
+      sealed += size;
+    } catch (...) {  // it stays as it is; who needs it as bytes is told why it can't be written
+    }
+  }
 }
 
 Handle ObjectPlane::PutCopied(const TypeOps& ops, const void* value) {

@@ -82,12 +82,10 @@ class ObjectPlane {
   std::shared_ptr<NewBlock> CreateBlock(std::uint64_t size_bytes);
   /// The object of its bytes, which belong to it from now on. No user code.
   Handle SealBlock(NewBlock& block, const TypeOps& ops);
-  /// Counts a value that is to stay as it is, in the memory of the process, until it goes. False: such values take an eighth
-  /// of the store's size already, and this one is to be sealed (SealLive).
+  /// Counts a value against the store that is to stay as it is, in the memory of the process. False: there is no room.
   bool CountLive(std::shared_ptr<const void>& live, std::uint64_t size_bytes);
-  /// Writes the value of a ready object into the store and drops it. User code; throws OutOfMemoryError and what serialize
-  /// throws; then it stays live.
-  void SealLive(ObjectState& object);
+  /// Writes such values into the store, of so many bytes, as far as nobody reads them. User code.
+  void SealLive(std::uint64_t size_bytes);
   void CompleteLive(ObjectState& object, const TypeOps& ops, std::shared_ptr<const void> live);
   void CompletePlain(ObjectState& object, const TypeOps& ops, const void* bytes, std::size_t size);
   /// Takes over what comes with a result that nobody will ask for, refs and bytes, and lets it go.
@@ -128,8 +126,9 @@ class ObjectPlane {
   // ---- sending ----
   /// Whether Describe can be called: the value has bytes.
   static bool HasBytes(ObjectState& object);
-  /// Serializes what is only live. User code; throws OutOfMemoryError and what serialize throws.
-  void MakeBytes(ObjectState& object);
+  /// Serializes what is only live; where it is large the value goes, in whose stead the bytes count (unless it was not
+  /// `counted`). User code; throws OutOfMemoryError and what serialize throws.
+  void MakeBytes(ObjectState& object, bool counted = true);
   /// The value as it travels to `to`, which may keep a copy of it (`as_argument`) without a ref.
   wire::ValueDescriptor Describe(ObjectState& object, Rank to, bool as_argument);
   /// The descriptor of a result made here for an object owned elsewhere; `live` is serialized. User code; throws
@@ -229,7 +228,7 @@ class ObjectPlane {
   /// Writes a value of more than inline_bytes into the store. Nothing where it is smaller, or no entry is free. User
   /// code; throws OutOfMemoryError and what serialize throws.
   std::optional<wire::Location> Seal(const ObjectId& id, const TypeOps& ops, const void* value, std::size_t size,
-                                     std::vector<Handle>* refs);
+                                     std::vector<Handle>* refs, std::uint64_t instead_of = 0);
 
   const Options options_;
   object::ObjectPool& pool_;
@@ -243,11 +242,8 @@ class ObjectPlane {
   ObjectEvents& events_;
 
   static constexpr std::uint32_t kHoldsRefs = 1u << 8;  // in the note of an entry, beside the format
-  static constexpr std::uint64_t kLiveShare = 8;  // of the store's size
   static constexpr std::uint64_t kLargeCopyBytes = 64u << 20;
   std::atomic<bool> said_large_copy_{false};
-  // Shared with the values that it counts, which users may keep for longer.
-  const std::shared_ptr<std::atomic<std::uint64_t>> live_bytes_ = std::make_shared<std::atomic<std::uint64_t>>(0);
 
   std::mutex asks_mutex_;
   std::unordered_map<ObjectId, std::vector<Asked>> asks_;  // of bytes that are being brought; guarded by asks_mutex_

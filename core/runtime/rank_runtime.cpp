@@ -58,6 +58,9 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
   leased_ = std::make_unique<LeasedPool>();
 
   Room::Options room_options;
+  room_options.seal_live = [this](std::uint64_t size_bytes) {
+    lanes_->Push([this, size_bytes] { objects_->SealLive(size_bytes); });
+  };
   room_options.wait_seconds = info_.settings.store_wait_seconds;
   for (int rank = 0; rank < info_.ranks; ++rank)
     if (Rank(rank) != info_.self && info_.node_of[static_cast<std::size_t>(rank)] ==

@@ -59,18 +59,19 @@ object::ErrorPtr Room::TooLarge(std::uint64_t size_bytes) const {
 }
 
 // ---- who needs room ----
-LocalStore::Extent Room::Allocate(std::uint64_t size_bytes) {
+LocalStore::Extent Room::Allocate(std::uint64_t size_bytes, std::uint64_t instead_of) {
   CheckSize(size_bytes);
-  if (auto extent = TryAllocate(size_bytes)) return std::move(*extent);
+  if (auto extent = TryAllocate(size_bytes, instead_of)) return std::move(*extent);
   WaitPoint here(progress_);
   std::shared_ptr<LocalStore::Extent> extent;
   object::ErrorPtr error;
   Lock lock(mutex_);
-  Enqueue(lock, puts_, size_bytes, [&](std::shared_ptr<LocalStore::Extent> got, const object::ErrorPtr& why_not) {
+  const auto then = [&](std::shared_ptr<LocalStore::Extent> got, const object::ErrorPtr& why_not) {
     extent = std::move(got);
     error = why_not;
     here.Signal();
-  });
+  };
+  Enqueue(lock, instead_of != 0 ? reads_ : puts_, size_bytes, then, instead_of);
   here.Wait(-1);
   if (error != nullptr) object::Throw(*error);
   return std::move(*extent);
@@ -86,13 +87,14 @@ void Room::AllocateThen(std::uint64_t size_bytes, Allocated then) {
 }
 
 /// Unlocks.
-void Room::Enqueue(Lock& lock, std::deque<Waiter>& queue, std::uint64_t size_bytes, Allocated then) {
+void Room::Enqueue(Lock& lock, std::deque<Waiter>& queue, std::uint64_t size_bytes, Allocated then,
+                   std::uint64_t instead_of) {
   if (closed_) {
     lock.unlock();
     then(nullptr, SessionIsOver());
     return;
   }
-  queue.push_back({size_bytes, base::NowNanoseconds(), std::move(then)});
+  queue.push_back({size_bytes, instead_of, base::NowNanoseconds(), std::move(then)});
   queue_.store(true, std::memory_order_relaxed);
   Wake();
   lock.unlock();
@@ -186,7 +188,7 @@ void Room::Run() {
 void Room::ServeFirst(Lock& lock) {
   std::deque<Waiter>& queue = reads_.empty() ? puts_ : reads_;
   const std::uint64_t size = queue.front().size;
-  auto extent = store_.TryAllocate(size);
+  auto extent = store_.TryAllocate(size, queue.front().instead_of);
   if (!extent) {
     MakeRoom(lock, size);
     return;
@@ -215,12 +217,22 @@ void Room::MakeRoom(Lock& lock, std::uint64_t size_bytes) {
     changed_.wait_for(lock, kLook);
     return;
   }
+  if (files_.enabled() && store_.live_bytes() != 0 && now - asked_live_at_ns_ > kAskAgainNs) {
+    asked_live_at_ns_ = now;
+    lock.unlock();
+    options_.seal_live(size_bytes);
+    lock.lock();
+    if (stops_ || (reads_.empty() && puts_.empty())) return;
+  }
   if (SpillOne(lock)) {
     spills_ahead_ = true;
     return;
   }
   spills_ahead_ = false;
-  if (static_cast<double>(now - since) >= options_.wait_seconds * 1e9) {
+  // Who is first may be another by now.
+  if (reads_.empty() && puts_.empty()) return;
+  const std::int64_t first_since = (reads_.empty() ? puts_ : reads_).front().since_ns;
+  if (static_cast<double>(now - std::max(quiet_since_ns_, first_since)) >= options_.wait_seconds * 1e9) {
     FailFirst(lock);
     return;
   }
@@ -280,9 +292,11 @@ void Room::AskPeers(Lock& lock, std::uint64_t size_bytes) {
   lock.lock();
 }
 
-std::string Room::WhyNoRoom() const {
+/// Of this rank's disk; where it has nothing to write it tries, as its peers may have failed.
+std::string Room::WhyNoRoom(std::uint64_t size_bytes, const std::string& disk_error) const {
   if (!files_.enabled()) return "nothing is moved to disk (--manta-spill-dir off)";
-  if (!disk_error_.empty()) return "objects can't be moved to disk: " + disk_error_;
+  const std::string error = disk_error.empty() ? files_.WhyUnusable(size_bytes) : disk_error;
+  if (!error.empty()) return "objects can't be moved to disk: " + error;
   return "what could be moved to disk was, all else is being read";
 }
 
@@ -291,13 +305,14 @@ void Room::FailFirst(Lock& lock) {
   const Waiter first = std::move(queue.front());
   queue.pop_front();
   queue_.store(!reads_.empty() || !puts_.empty(), std::memory_order_relaxed);
+  const std::string disk_error = disk_error_;
+  lock.unlock();
   const std::uint64_t free = store_.FreeBytesOnNode();
   const object::ErrorPtr error = OutOfMemory(
       "the node's object store has no room for " + std::to_string(first.size) + " bytes: " + std::to_string(free) +
           " of " + std::to_string(store_.total_bytes()) + " bytes are free, and none became free for a while; " +
-          WhyNoRoom() + "; drop refs, or start with a larger --manta-object-store-bytes",
+          WhyNoRoom(first.size, disk_error) + "; drop refs, or start with a larger --manta-object-store-bytes",
       first.size, free);
-  lock.unlock();
   first.then(nullptr, error);
   lock.lock();
 }

@@ -8,7 +8,7 @@
 // In this order, until the first in the queue has room (what is read goes before what is new):
 //   1. copies of other nodes' objects, and bytes that are in a file too, are dropped where nobody reads them;
 //   2. while bytes are being freed by those who use them, it waits for that ("consumers first");
-//   3. the oldest bytes of this rank that nobody reads are written to files, and the ranks of the node are asked to do the
+//   3. values that count against the store are written into it, the oldest bytes of this rank that nobody reads are written to files, and the ranks of the node are asked to do the
 //      same with theirs; once this has begun, an eighth of the store is kept free ahead of need;
 //   4. who has waited for `wait_seconds` in which nothing became free on the node gets OutOfMemoryError.
 //
@@ -42,6 +42,8 @@ class Room {
  public:
   struct Options {
     std::vector<Rank> peers;  // the other ranks of the node
+    /// Has values that count, of so many bytes, written into the store, where they can be moved to disk; returns at once.
+    std::function<void(std::uint64_t size_bytes)> seal_live;
     double wait_seconds = 10;
   };
   Room(Options options, LocalStore& store, node::SpillFiles& files, Router& router, worker::Progress& progress,
@@ -50,11 +52,16 @@ class Room {
 
   /// Throws OutOfMemoryError where no store of this size could hold so many bytes.
   void CheckSize(std::uint64_t size_bytes) const;
-  LocalStore::Extent Allocate(std::uint64_t size_bytes);
+  /// `instead_of`: so many bytes of values that count already go for it; it then goes before new objects.
+  LocalStore::Extent Allocate(std::uint64_t size_bytes, std::uint64_t instead_of = 0);
   /// Nothing where there is no room now, or others wait for it.
-  std::optional<LocalStore::Extent> TryAllocate(std::uint64_t size_bytes) {
+  std::optional<LocalStore::Extent> TryAllocate(std::uint64_t size_bytes, std::uint64_t instead_of = 0) {
     if (queue_.load(std::memory_order_relaxed)) return std::nullopt;
-    return store_.TryAllocate(size_bytes);
+    return store_.TryAllocate(size_bytes, instead_of);
+  }
+  /// See LocalStore; false also where others wait for room.
+  bool TryCountLive(std::shared_ptr<const void>& live, std::uint64_t size_bytes) {
+    return !queue_.load(std::memory_order_relaxed) && store_.TryCountLive(live, size_bytes);
   }
   using Allocated = std::function<void(std::shared_ptr<LocalStore::Extent>, const object::ErrorPtr&)>;
   /// `then` on the room's thread, or at once with an error. For bytes that are read: before those of new objects.
@@ -75,12 +82,14 @@ class Room {
  private:
   struct Waiter {
     std::uint64_t size = 0;
+    std::uint64_t instead_of = 0;
     std::int64_t since_ns = 0;
     Allocated then;
   };
   using Lock = std::unique_lock<std::mutex>;
 
-  void Enqueue(Lock& lock, std::deque<Waiter>& queue, std::uint64_t size_bytes, Allocated then);
+  void Enqueue(Lock& lock, std::deque<Waiter>& queue, std::uint64_t size_bytes, Allocated then,
+               std::uint64_t instead_of = 0);
   void Wake();
   void Run();
   bool HasWork() const;
@@ -93,7 +102,7 @@ class Room {
   void Load(std::uint32_t entry, ObjectId id, node::SpillFiles::File file, std::uint64_t size_bytes,
             const std::shared_ptr<LocalStore::Extent>& extent, object::ErrorPtr error);
   object::ErrorPtr TooLarge(std::uint64_t size_bytes) const;
-  std::string WhyNoRoom() const;
+  std::string WhyNoRoom(std::uint64_t size_bytes, const std::string& disk_error) const;
 
   const Options options_;
   LocalStore& store_;
@@ -121,6 +130,7 @@ class Room {
   std::int64_t spilled_at_ns_ = 0;   // the last time; 0: never
   std::int64_t disk_failed_at_ns_ = 0;
   std::int64_t asked_peers_at_ns_ = 0;
+  std::int64_t asked_live_at_ns_ = 0;
   std::uint64_t asked_peers_for_ = 0;
 };
 

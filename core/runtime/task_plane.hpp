@@ -202,8 +202,8 @@ class TaskPlane final : private task::ArgumentEvents {
   void RunLeased(TaskPtr task);
   void RunInLane(TaskPtr task);
   void FinishWithMore(const TaskPtr& task, RunContext& run, task::RunResult&& result);
-  bool CheckFits(const TaskRecord& record, task::RunResult& result);
-  void SealCrowded(ObjectState& object);
+  std::optional<wire::ValueDescriptor> FitHere(TaskRecord& record, task::RunResult& result,
+                                               std::vector<Handle>* contained);
   object::ErrorPtr FailureToStore(const TaskRecord& record) const;
   void RunHere(const TaskPtr& task, int executor);
   void SendNow(TaskPtr&& task, Rank to, bool fresh = false);

@@ -163,29 +163,24 @@ wire::Outcome OutcomeOf(const RunResult& result) {
 }
 }  // namespace
 
-/// A result that no store could hold is an error here as it would be from another rank. Returns whether it may stay as it
-/// is, in the memory of the process.
-bool TaskPlane::CheckFits(const TaskRecord& record, RunResult& result) {
+/// A result that no store can hold is an error here as it would be from another rank. It stays as it is in the memory of the
+/// process, if there is room; else it is sealed as for another rank, and described.
+std::optional<wire::ValueDescriptor> TaskPlane::FitHere(TaskRecord& record, RunResult& result,
+                                                        std::vector<Handle>* contained) {
   try {
     const std::size_t size = result.ops->measure(result.live.get());
     parts_.objects.CheckSize(size);
     parts_.objects.CheckSerialize(*result.ops, result.live);
-    return parts_.objects.CountLive(result.live, size);
+    if (parts_.objects.CountLive(result.live, size)) return std::nullopt;
+    if (task::ArgumentPart* const arguments = record.argument_part()) arguments->DropKept();
+    auto value = parts_.objects.DescribeResult(record.result(), *result.ops, result.live.get(), contained);
+    result.live.reset();
+    return value;
   } catch (...) {
     result.error = FailureToStore(record);
     result.ok = false;
     result.live.reset();
-    return true;
-  }
-}
-
-/// It is ready: what has no room in the store either stays as it is.
-void TaskPlane::SealCrowded(ObjectState& object) {
-  try {
-    if (object.status.load(std::memory_order_acquire) == object::Status::kReady) parts_.objects.SealLive(object);
-  } catch (const OutOfMemoryError&) {
-  } catch (...) {
-    MANTA_LOG(kWarning, "objects", "a result could not be serialized: it stays in the memory of its rank");
+    return std::nullopt;
   }
 }
 
@@ -201,11 +196,13 @@ void TaskPlane::Finish(const TaskPtr& task, RunContext& run, RunResult&& result)
   const bool leased = record.kind() == task::TaskKind::kTask && record.lease_id() != 0;
   if (record.owned()) {
     if (leased) ReturnLease(std::exchange(record.extra()->lease, {}));
-    Handle crowded;
-    if (result.ok && result.live != nullptr && !CheckFits(record, result))
-      crowded = parts_.objects.FindOwned(record.result());
-    Complete(task, OutcomeOf(result), nullptr, options_.self, result.error, &result);
-    if (crowded) SealCrowded(*object::StateOf(crowded));
+    std::optional<wire::ValueDescriptor> sealed;
+    std::vector<Handle> contained;
+    if (result.ok && result.live != nullptr) sealed = FitHere(record, result, &contained);
+    if (sealed)
+      Complete(task, wire::Outcome::kOk, &*sealed, options_.self, nullptr, nullptr);
+    else
+      Complete(task, OutcomeOf(result), nullptr, options_.self, result.error, &result);
     return;
   }
   const ObjectId id = record.result();

@@ -6,7 +6,8 @@ np=${MANTA_TEST_NP:?}
 ranks=$((np > 0 ? np : 1))
 export MANTA_SPILL_DIR=$scratch/disk
 mkdir "$MANTA_SPILL_DIR"
-# A window's file stays in /dev/shm when its rank is killed, as it does for any MPI program.
+# Files of MPI and of its windows stay where they are when all processes of a job are killed: not in /dev/shm, then.
+export OMPI_MCA_btl_vader_backing_directory=$scratch OMPI_MCA_btl_sm_backing_directory=$scratch
 settings=(--manta-object-store-bytes 64M --manta-segment memfd)
 
 left() { find "$MANTA_SPILL_DIR" -mindepth 1 -printf '%P '; }
