@@ -3,9 +3,13 @@
 #include <manta/manta.hpp>
 
 #include <mpi.h>
+#include <sys/mman.h>
 
 #include <array>
 #include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
 #include <vector>
 
 #include "bench/support/harness.hpp"
@@ -58,17 +62,27 @@ void Answer(int rounds) {
   for (int round = 0; round < rounds; ++round) Round(1, out, in);
 }
 
-/// This process's buffer, of pages that were touched.
-std::vector<char>& Buffer(std::size_t bytes) {
-  static std::vector<char> buffer;
-  if (buffer.size() < bytes) buffer.assign(bytes, 1);
-  return buffer;
+/// This process's buffer, of pages that were touched: large ones where the kernel has them, as the store asks for.
+char* Buffer(std::size_t bytes) {
+  struct Free {
+    void operator()(char* memory) const { std::free(memory); }
+  };
+  static std::unique_ptr<char[], Free> buffer;
+  static std::size_t size = 0;
+  if (size < bytes) {
+    constexpr std::size_t kLargePage = 2u << 20;
+    size = (bytes + kLargePage - 1) / kLargePage * kLargePage;
+    buffer.reset(static_cast<char*>(std::aligned_alloc(kLargePage, size)));
+    static_cast<void>(madvise(buffer.get(), size, MADV_HUGEPAGE));
+    std::memset(buffer.get(), 1, size);
+  }
+  return buffer.get();
 }
 /// Sends once its receiver says that it is ready.
 void SendOnce(std::size_t bytes) {
-  std::vector<char>& buffer = Buffer(bytes);
+  char* const buffer = Buffer(bytes);
   MPI_Recv(nullptr, 0, MPI_BYTE, 0, 2, g_comm, MPI_STATUS_IGNORE);
-  MPI_Send(buffer.data(), static_cast<int>(bytes), MPI_BYTE, 0, 2, g_comm);
+  MPI_Send(buffer, static_cast<int>(bytes), MPI_BYTE, 0, 2, g_comm);
 }
 
 }  // namespace
@@ -95,10 +109,10 @@ double PingPongMicroseconds(int trips) {
 double ReceiveSeconds(std::size_t bytes) {
   ++g_tasks_made;
   const auto half = manta::Task(SendOnce).SetRank(1).Remote(bytes);
-  std::vector<char>& buffer = Buffer(bytes);
+  char* const buffer = Buffer(bytes);
   const double start = bench::Now();
   MPI_Send(nullptr, 0, MPI_BYTE, 1, 2, g_comm);
-  MPI_Recv(buffer.data(), static_cast<int>(bytes), MPI_BYTE, 1, 2, g_comm, MPI_STATUS_IGNORE);
+  MPI_Recv(buffer, static_cast<int>(bytes), MPI_BYTE, 1, 2, g_comm, MPI_STATUS_IGNORE);
   const double spent = bench::Now() - start;
   manta::Get(half);
   return spent;

@@ -58,10 +58,11 @@ bool ObjectPlane::CountLive(std::shared_ptr<const void>& live, std::uint64_t siz
 }
 
 void ObjectPlane::SealLive(std::uint64_t size_bytes) {
+  if (seals_live_.exchange(true, std::memory_order_acquire)) return;
   std::uint64_t sealed = 0;
   for (const Handle& held : pool_.Snapshot()) {
     ObjectState& object = *object::StateOf(held);
-    if (sealed >= size_bytes) return;
+    if (sealed >= size_bytes) break;
     std::shared_ptr<const void> live;
     const TypeOps* ops = nullptr;
     {
@@ -82,6 +83,7 @@ void ObjectPlane::SealLive(std::uint64_t size_bytes) {
     } catch (...) {  // it stays as it is; who needs it as bytes is told why it can't be written
     }
   }
+  seals_live_.store(false, std::memory_order_release);
 }
 
 Handle ObjectPlane::PutCopied(const TypeOps& ops, const void* value) {

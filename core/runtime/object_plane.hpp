@@ -244,6 +244,7 @@ class ObjectPlane {
   static constexpr std::uint32_t kHoldsRefs = 1u << 8;  // in the note of an entry, beside the format
   static constexpr std::uint64_t kLargeCopyBytes = 64u << 20;
   std::atomic<bool> said_large_copy_{false};
+  std::atomic<bool> seals_live_{false};  // acquire, release: one at a time
 
   std::mutex asks_mutex_;
   std::unordered_map<ObjectId, std::vector<Asked>> asks_;  // of bytes that are being brought; guarded by asks_mutex_

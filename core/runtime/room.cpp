@@ -94,7 +94,12 @@ void Room::Enqueue(Lock& lock, std::deque<Waiter>& queue, std::uint64_t size_byt
     then(nullptr, SessionIsOver());
     return;
   }
-  queue.push_back({size_bytes, instead_of, base::NowNanoseconds(), std::move(then)});
+  Waiter waiter{size_bytes, instead_of, base::NowNanoseconds(), std::move(then)};
+  // What makes room itself may be what the first waits for.
+  if (instead_of != 0)
+    queue.push_front(std::move(waiter));
+  else
+    queue.push_back(std::move(waiter));
   queue_.store(true, std::memory_order_relaxed);
   Wake();
   lock.unlock();

@@ -52,7 +52,7 @@ class Room {
 
   /// Throws OutOfMemoryError where no store of this size could hold so many bytes.
   void CheckSize(std::uint64_t size_bytes) const;
-  /// `instead_of`: so many bytes of values that count already go for it; it then goes before new objects.
+  /// `instead_of`: so many bytes of values that count already go for it; it then goes before all others.
   LocalStore::Extent Allocate(std::uint64_t size_bytes, std::uint64_t instead_of = 0);
   /// Nothing where there is no room now, or others wait for it.
   std::optional<LocalStore::Extent> TryAllocate(std::uint64_t size_bytes, std::uint64_t instead_of = 0) {
