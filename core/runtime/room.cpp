@@ -1,5 +1,7 @@
 #include "core/runtime/room.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -171,6 +173,7 @@ bool Room::HasWork() const {
 }
 
 void Room::Run() {
+  pthread_setname_np(pthread_self(), "manta-room");
   Lock lock(mutex_);
   while (!stops_) {
     if (!reads_.empty() || !puts_.empty()) {
