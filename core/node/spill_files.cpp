@@ -1,6 +1,7 @@
 #include "core/node/spill_files.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 #include <filesystem>
 #include <memory>
 #include <sstream>
+#include <utility>
 
 #include "core/base/checksum.hpp"
 
@@ -81,7 +83,12 @@ bool ReadFully(int fd, void* to, std::size_t size) {
   return true;
 }
 
-std::string Prefix() { return "manta-spill-" + std::to_string(::getuid()) + "-"; }
+/// Of this user's directories on this host: another host's locks need not be seen here (NFS).
+std::string Prefix() {
+  char host[256] = "";
+  ::gethostname(host, sizeof(host) - 1);
+  return "manta-spill-" + std::to_string(::getuid()) + "-" + host + "-";
+}
 
 /// A process that removes `directory` when the returned end of a pipe is closed, which the kernel does for the dead too. Has
 /// no other file of ours open, and a session of its own, so that it outlives a launcher's clean-up.
@@ -134,6 +141,7 @@ SpillFiles::~SpillFiles() {
   if (lock_fd_ >= 0) ::close(lock_fd_);
   if (watch_fd_ >= 0) {
     ::close(watch_fd_);
+    ::kill(watcher_, SIGKILL);  // a process that was forked from ours may have its end of the pipe still
     while (::waitpid(watcher_, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
@@ -188,13 +196,18 @@ SpillFiles::File SpillFiles::Write(ObjectId id, const std::byte* bytes, std::uin
     file = ++last_;
   }
   const std::string path = PathOf(file);
-  const OpenFile out(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
+  OpenFile out(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
   if (out.fd < 0) {
     const int why = errno;
     throw SpillWriteError("can't make " + path + ": " + std::strerror(why));
   }
   try {
     WriteAll(out.fd, path, id, bytes, size_bytes);
+    // Some file systems say only now that they were full.
+    if (::close(std::exchange(out.fd, -1)) != 0) {
+      const int why = errno;
+      throw SpillWriteError("can't write object " + Named(id) + " to " + path + ": " + std::strerror(why));
+    }
   } catch (...) {
     ::unlink(path.c_str());
     throw;
@@ -212,7 +225,7 @@ void SpillFiles::WriteAll(int fd, const std::string& path, ObjectId id, const st
   FileHeader header;
   header.size_bytes = size_bytes;
   header.id = id;
-  header.compressed = options_.compress && CanCompress() ? 1 : 0;
+  header.compressed = Compresses() ? 1 : 0;
   write(&header, sizeof(header));
 #ifdef MANTA_HAVE_ZSTD
   std::vector<std::byte> packed(header.compressed != 0 ? ZSTD_compressBound(kChunkBytes) : 0);
@@ -247,7 +260,8 @@ void SpillFiles::Read(File file, ObjectId id, std::byte* to, std::uint64_t size_
   }
   FileHeader header;
   if (!ReadFully(in.fd, &header, sizeof(header))) fail("was cut, or can't be read");
-  if (header.magic != kMagic || header.id != id || header.size_bytes != size_bytes || header.compressed > 1)
+  if (header.magic != kMagic || header.id != id || header.size_bytes != size_bytes ||
+      header.compressed != (Compresses() ? 1 : 0))
     fail("was changed: its header is not that of the object");
   std::vector<std::byte> packed;
   for (std::uint64_t at = 0; at < size_bytes; at += kChunkBytes) {

@@ -2,7 +2,7 @@
 // Objects in files: one file an object, in a directory of this rank, which goes with its process, however that ends.
 //
 //   SpillFiles files({.parent = "/scratch", .rank = 3});
-//   auto file = files.Write(id, bytes, size);     // makes /scratch/manta-spill-<user>-<pid>-r3/ the first time
+//   auto file = files.Write(id, bytes, size);     // makes /scratch/manta-spill-<user>-<host>-<pid>-r3/ once
 //   files.Read(file, id, to, size);
 //   files.Discard(file);                          // ~SpillFiles removes the rest, and the directory
 //
@@ -68,6 +68,7 @@ class SpillFiles {
 
  private:
   void MakeDirectory();
+  bool Compresses() const { return options_.compress && CanCompress(); }
   std::string PathOf(File file) const { return directory_ + "/object-" + std::to_string(file) + ".bin"; }
   void WriteAll(int fd, const std::string& path, ObjectId id, const std::byte* bytes, std::uint64_t size_bytes) const;
 

@@ -217,7 +217,10 @@ void Room::MakeRoom(Lock& lock, std::uint64_t size_bytes) {
   if (frees != seen_frees_ || free_bytes > seen_free_bytes_) quiet_since_ns_ = now;
   seen_frees_ = frees;
   seen_free_bytes_ = free_bytes;
-  const std::int64_t since = std::max(quiet_since_ns_, (reads_.empty() ? puts_ : reads_).front().since_ns);
+  const auto waiting_since = [this] {
+    return std::max(quiet_since_ns_, (reads_.empty() ? puts_ : reads_).front().since_ns);
+  };
+  const std::int64_t since = waiting_since();
 
   if (store_.FreeCheaply(size_bytes) != 0) return;
   const bool just_now = spilled_at_ns_ != 0 && now - spilled_at_ns_ < kJustNowNs;
@@ -237,10 +240,9 @@ void Room::MakeRoom(Lock& lock, std::uint64_t size_bytes) {
     return;
   }
   spills_ahead_ = false;
-  // Who is first may be another by now.
-  if (reads_.empty() && puts_.empty()) return;
-  const std::int64_t first_since = (reads_.empty() ? puts_ : reads_).front().since_ns;
-  if (static_cast<double>(now - std::max(quiet_since_ns_, first_since)) >= options_.wait_seconds * 1e9) {
+  // Meanwhile the lock was free: none may wait any more, or one that has just come.
+  if ((reads_.empty() && puts_.empty()) || waiting_since() != since) return;
+  if (static_cast<double>(now - since) >= options_.wait_seconds * 1e9) {
     FailFirst(lock);
     return;
   }
