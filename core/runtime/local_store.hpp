@@ -7,7 +7,7 @@
 //
 // What the bytes of an entry of this rank are: here (in the segment, perhaps in a file too), or in a file only
 // ("unloaded": the entry stays, who pins it is refused and asks this rank, which loads it again). tests/models/
-// pin_model_test.cpp explores that.
+// unload_model_test.cpp explores that.
 
 #include <manta/error.hpp>
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -181,6 +182,32 @@ TEST_F(Admissions, DoNotStarveALargeOneForSmallOnes) {
   while (small < before + 8) std::this_thread::yield();  // and these go on
   stop = true;
   for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(Admissions, SeeEachOtherWhenTwoRaiseAtOnce) {
+  std::atomic<int> arrived{0};
+  const auto meet = [&](int count) {  // of both; spins, so that they leave together
+    arrived.fetch_add(1);
+    for (int spins = 0; arrived.load() < count; ++spins)
+      if (spins % 1000 == 999) std::this_thread::yield();
+  };
+  constexpr int kRounds = 20'000;
+  std::array<bool, 2> is_in{};
+  int both = 0;
+  const auto run = [&](int rank) {
+    for (int round = 0; round < kRounds; ++round) {
+      meet(6 * round + 2);
+      const auto ticket = of(rank).TryAdmit(500);
+      is_in[static_cast<std::size_t>(rank)] = ticket != nullptr;
+      meet(6 * round + 4);
+      if (rank == 0) both += is_in[0] && is_in[1];
+      meet(6 * round + 6);
+    }
+  };
+  std::thread other(run, 1);
+  run(0);
+  other.join();
+  EXPECT_EQ(both, 0);
 }
 
 TEST_F(Admissions, KeepTheLimitWhateverManyThreadsDo) {

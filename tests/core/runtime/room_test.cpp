@@ -148,9 +148,10 @@ TEST_F(RoomTest, IsMadeOfWhatNobodyReadsWhichComesBackWhole) {
   }));
 }
 
-TEST_F(RoomTest, IsKeptAheadOnceSpillingHasBegun) {
+TEST_F(RoomTest, IsMadeAheadOfTheNextOnceSpillingHasBegun) {
   Make(1);
-  for (int i = 0; i < 16; ++i) node->Put(0, kMiB);
+  Fill(0);
+  node->Put(0, kMiB);
   EXPECT_TRUE(Eventually([&] { return node->store().FreeBytesOnNode() >= kStoreBytes / 8; }));
 }
 
