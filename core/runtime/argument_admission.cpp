@@ -10,6 +10,7 @@ namespace {
 constexpr std::int64_t kLookNs = 500'000;             // between looks at other ranks' words
 constexpr std::int64_t kTurnAfterNs = 20'000'000;     // of waiting
 constexpr std::int64_t kGoAfterNs = 1'000'000'000;    // of having the turn
+constexpr std::int64_t kOthersEndNs = 100'000'000'000;
 }  // namespace
 
 ArgumentAdmission::ArgumentAdmission(std::span<node::RankBlock> blocks, std::uint32_t my_index,
@@ -59,6 +60,13 @@ ArgumentAdmission::Entry ArgumentAdmission::Admit(std::uint64_t bytes, bool nest
     entry.ticket_ = entry.turn_ != nullptr ? Raise(bytes, waited > kGoAfterNs) : TryAdmit(bytes);
     if (entry.ticket_ != nullptr) return entry;
   }
+}
+
+bool ArgumentAdmission::OthersMayEnd(std::uint64_t bytes, std::int64_t since_ns) const {
+  std::uint64_t all = 0;
+  for (const node::RankBlock& block : blocks_) all += block.admitted_bytes.load(std::memory_order_relaxed);
+  if (all <= bytes) return false;
+  return node::SumLoad(blocks_).running > 0 || base::NowNanoseconds() - since_ns < kOthersEndNs;
 }
 
 void ArgumentAdmission::Entry::EndTurn() {

@@ -58,6 +58,9 @@ class ArgumentAdmission {
   /// Waits: blocks or parks. `nested`: on the stack of a task that was admitted and waits for this one, so that it must
   /// not wait itself.
   Entry Admit(std::uint64_t bytes, bool nested);
+  /// For who was admitted with `bytes` and found no room: whether other tasks hold arguments that may yet go. Not where no
+  /// thread of the node computes, and it was waited for 100 s since `since_ns`.
+  bool OthersMayEnd(std::uint64_t bytes, std::int64_t since_ns) const;
 
  private:
   Ticket Raise(std::uint64_t bytes, bool even_if_full);

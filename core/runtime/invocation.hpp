@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 
+#include "core/base/clock.hpp"
 #include "core/runtime/object_plane.hpp"
 #include "core/task/task_record.hpp"
 
@@ -23,23 +24,24 @@ class TaskInvocation final : public detail::Invocation {
     if (all.empty()) return;
     const std::uint64_t bytes = objects_.BytesToKeep(all);
     // What was brought ahead is admitted.
-    if (!objects_.admission().IsSmall(bytes) && !task_.argument_part()->has_kept())
-      admitted_ = objects_.admission().Admit(bytes, nested);
-    const bool is_large = objects_.admission().IsLarge(bytes);
-    std::vector<std::size_t> here;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      if (!all[i].object) continue;
-      ObjectState& object = *object::StateOf(all[i].object);
-      if (object.inside()) continue;
-      if (kept_.empty()) kept_.resize(all.size());
-      // Those first that need room, while the others may still be moved out of their way.
-      if (is_large && objects_.IsHere(object))
-        here.push_back(i);
-      else
-        kept_[i] = objects_.KeepHere(object);
+    if (objects_.admission().IsSmall(bytes) || task_.argument_part()->has_kept()) {
+      KeepAll(all, false);
+      return;
     }
-    for (const std::size_t i : here) kept_[i] = objects_.KeepHere(*object::StateOf(all[i].object));
-    admitted_.EndTurn();
+    const std::int64_t since = base::NowNanoseconds();
+    for (;;) {
+      admitted_ = objects_.admission().Admit(bytes, nested);
+      try {
+        KeepAll(all, objects_.admission().IsLarge(bytes));
+        admitted_.EndTurn();
+        return;
+      } catch (const OutOfMemoryError&) {
+        // Others' arguments have its room. They go when those tasks end; for who waits for this one they never do.
+        kept_.clear();
+        if (!objects_.admission().OthersMayEnd(bytes, since)) throw;
+        admitted_ = {};
+      }
+    }
   }
 
   std::span<const std::byte> bytes() const override { return task_.bytes(); }
@@ -85,6 +87,22 @@ class TaskInvocation final : public detail::Invocation {
   void ReturnActor(std::shared_ptr<void> instance) override { result_.actor = std::move(instance); }
 
  private:
+  void KeepAll(std::span<const detail::ArgumentRef> all, bool is_large) {
+    std::vector<std::size_t> here;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (!all[i].object) continue;
+      ObjectState& object = *object::StateOf(all[i].object);
+      if (object.inside()) continue;
+      if (kept_.empty()) kept_.resize(all.size());
+      // Those first that need room, while the others may still be moved out of their way.
+      if (is_large && objects_.IsHere(object))
+        here.push_back(i);
+      else
+        kept_[i] = objects_.KeepHere(object);
+    }
+    for (const std::size_t i : here) kept_[i] = objects_.KeepHere(*object::StateOf(all[i].object));
+  }
+
   LocalStore::Kept KeptOf(const detail::ArgumentRef& argument) const {
     if (const ObjectState& object = *object::StateOf(argument.object); object.inside())
       return {object.bytes(), object.size(), nullptr};

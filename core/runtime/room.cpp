@@ -168,10 +168,6 @@ void Room::Wake() {
   changed_.notify_one();
 }
 
-bool Room::HasWork() const {
-  return !reads_.empty() || !puts_.empty() || wanted_ != 0 || spills_ahead_ || files_.HasDiscarded();
-}
-
 void Room::Run() {
   pthread_setname_np(pthread_self(), "manta-room");
   Lock lock(mutex_);

@@ -92,7 +92,6 @@ class Room {
                std::uint64_t instead_of = 0);
   void Wake();
   void Run();
-  bool HasWork() const;
   void ServeFirst(Lock& lock);
   void MakeRoom(Lock& lock, std::uint64_t size_bytes);
   std::optional<std::uint64_t> SpillOne(Lock& lock);

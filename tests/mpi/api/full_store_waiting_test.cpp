@@ -212,6 +212,25 @@ TEST_F(FullStoreSpilling, ALargeObjectFindsRoomAmongManySmallOnes) {
   for (const std::size_t i : AtRandom(small.size())) ASSERT_TRUE(IsMade(*manta::Get(small[i]), i, 32 << 10)) << i;
 }
 
+TEST_F(FullStoreHeld, ArgumentsWaitForTasksThatRunForLong) {
+  constexpr std::size_t kLarge = 36 * kMiB;  // one of them in the store at a time
+  const auto read_for = [](const WordArray& words, Word seed, int milliseconds) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
+    bool is_made = true;
+    do {
+      is_made = is_made && IsMade(words.span(), seed, kLarge);
+    } while (std::chrono::steady_clock::now() < end);
+    return is_made;
+  };
+  const auto task = [&] { return manta::Task(read_for).SetCpus(0).SetRank(0); };
+  const ObjectRef<WordArray> first = manta::Put(Make(1, kLarge));
+  const ObjectRef<WordArray> second = manta::Put(Make(2, kLarge));
+  std::vector<ObjectRef<bool>> answers;
+  answers.push_back(task().Remote(first, Word{1}, 4'000));  // four times what is waited for room
+  answers.push_back(task().Remote(second, Word{2}, 0));
+  for (const auto& answer : answers) EXPECT_TRUE(*manta::Get(answer, kDiskPatience));
+}
+
 TEST_F(FullStoreHeld, FailsWhoNeedsRoomAndNobodyElse) {
   std::vector<ObjectRef<WordArray>> kept;
   for (std::size_t i = 0; i < 24; ++i) {  // half as much again
