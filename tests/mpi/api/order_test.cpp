@@ -43,8 +43,9 @@ TEST(Order, OfStartsIsThatOfSubmissions) {
   std::size_t all = 0;
   for (const auto& [rank, indices] : by_rank) {
     all += indices.size();
-    // Several ranks take the oldest of each other's queues, also several at a time: only a sole rank's order is exact.
-    if (manta::NumRanks() > 1) continue;
+    // Several ranks take the oldest of each other's queues, also several at a time, and where there is a second CPU a
+    // spare executor may run beside a slow lane job: only the order of a sole rank with one CPU is exact.
+    if (manta::NumRanks() > 1 || manta::ClusterResources().at("CPU") > 1) continue;
     EXPECT_TRUE(std::is_sorted(indices.begin(), indices.end())) << "on rank " << rank << ": "
                                                                 << testing::PrintToString(indices);
   }
