@@ -7,6 +7,7 @@
 #include "core/base/check.hpp"
 #include "core/node/doorbell.hpp"
 #include "core/ports/transport.hpp"
+#include "core/runtime/send_buffer.hpp"
 #include "core/wire/messages.hpp"
 
 namespace manta::runtime {
@@ -27,9 +28,7 @@ class Router {
   }
   template <class M>
   void Send(Rank to, const M& message) {
-    // Never destroyed: the end of the job sends from the main thread after its thread_locals are gone.
-    thread_local auto* kept = new std::vector<std::byte>();
-    std::vector<std::byte>& buffer = *kept;
+    std::vector<std::byte>& buffer = SendBuffer<M>();
     buffer.clear();
     wire::Encode(buffer, session_, message);
     SendBytes(to, buffer);

@@ -170,16 +170,16 @@ void TaskPlane::SendNow(TaskPtr&& task, Rank to, bool fresh) {
                                      sizeof(Head) + (call ? sizeof(ObjectId) : 0));
   const std::span<const std::byte> bytes = record.bytes();
   if (!bytes.empty() || !arguments.empty() || record.extra() != nullptr) {
-    thread_local auto* kept = new std::vector<std::byte>();  // never destroyed, see Router::Send
-    kept->assign(message.begin(), message.end());
-    wire::Writer writer(*kept);
+    std::vector<std::byte>& buffer = SendBuffer<wire::TaskPushHead>();
+    buffer.assign(message.begin(), message.end());
+    wire::Writer writer(buffer);
     if (!small)
       WriteArguments(writer, record, to);
     else
       for (const auto& argument : arguments) WriteSmall(writer, argument);
     if (const task::TaskExtra* const extra = record.extra()) WriteMore(writer, *extra, to);
     writer.Raw(bytes.data(), bytes.size());
-    message = *kept;
+    message = buffer;
   }
 
   record.where.store(static_cast<std::uint32_t>(to.value), std::memory_order_relaxed);
