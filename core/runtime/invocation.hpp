@@ -28,17 +28,19 @@ class TaskInvocation final : public detail::Invocation {
       KeepAll(all, false);
       return;
     }
+    objects_.CheckSizes(all);
     const std::int64_t since = base::NowNanoseconds();
-    for (;;) {
+    for (;; objects_.admission().LetOthersGo()) {
       admitted_ = objects_.admission().Admit(bytes, nested);
       try {
         KeepAll(all, objects_.admission().IsLarge(bytes));
         admitted_.EndTurn();
         return;
       } catch (const OutOfMemoryError&) {
-        // Others' arguments have its room. They go when those tasks end; for who waits for this one they never do.
+        // Others' arguments have its room. They go when those tasks end; for who waits for this one they never do, as
+        // the one below on this stack.
         kept_.clear();
-        if (!objects_.admission().OthersMayEnd(bytes, since)) throw;
+        if (nested || !objects_.admission().OthersMayEnd(bytes, since)) throw;
         admitted_ = {};
       }
     }

@@ -179,16 +179,26 @@ bool ObjectPlane::TryKeep(ObjectState& object, bool as_bytes, KeptBytes* kept) {
   return true;
 }
 
+namespace {
+/// Of an argument that lies in a store; else 0.
+std::uint64_t BytesInStore(const detail::ArgumentRef& argument) {
+  if (!argument.object) return 0;
+  ObjectState& object = *object::StateOf(argument.object);
+  if (object.inside()) return 0;
+  std::lock_guard lock(object.Lock());
+  const Cold* const cold = object.cold();
+  return cold != nullptr && cold->location ? cold->size : 0;
+}
+}  // namespace
+
 std::uint64_t ObjectPlane::BytesToKeep(std::span<const detail::ArgumentRef> arguments) const {
   std::uint64_t bytes = 0;
-  for (const detail::ArgumentRef& argument : arguments) {
-    if (!argument.object) continue;
-    ObjectState& object = *object::StateOf(argument.object);
-    if (object.inside()) continue;
-    std::lock_guard lock(object.Lock());
-    if (const Cold* cold = object.cold(); cold != nullptr && cold->location) bytes += cold->size;
-  }
+  for (const detail::ArgumentRef& argument : arguments) bytes += BytesInStore(argument);
   return bytes;
+}
+
+void ObjectPlane::CheckSizes(std::span<const detail::ArgumentRef> arguments) const {
+  for (const detail::ArgumentRef& argument : arguments) CheckSize(BytesInStore(argument));
 }
 
 bool ObjectPlane::IsHere(ObjectState& object) {

@@ -1,5 +1,6 @@
 // A full store: who needs room gets it in turn, and nobody blocks another for ever. Runs with spilling and without; what
-// needs it is in the suite FullStoreSpilling. FullStoreHeld waits for nothing for a second.
+// needs it is in the suite FullStoreSpilling. FullStoreHeld waits for nothing for a second; FullStoreHeldInPlace has one
+// executor as well.
 
 #include <gtest/gtest.h>
 #include <manta/manta.hpp>
@@ -27,6 +28,7 @@ bool ReadSlowly(const WordArray& words, Word seed) {
 using FullStoreWaiting = FullStore;
 using FullStoreSpilling = FullStore;
 using FullStoreHeld = FullStore;
+using FullStoreHeldInPlace = FullStore;
 
 TEST_F(FullStoreWaiting, HasStoresThatAreFullSoon) {
   for (const auto& node : manta::Nodes()) EXPECT_LE(node.store_bytes, kStoreBytes);
@@ -229,6 +231,23 @@ TEST_F(FullStoreHeld, ArgumentsWaitForTasksThatRunForLong) {
   answers.push_back(task().Remote(first, Word{1}, 4'000));  // four times what is waited for room
   answers.push_back(task().Remote(second, Word{2}, 0));
   for (const auto& answer : answers) EXPECT_TRUE(*manta::Get(answer, kDiskPatience));
+}
+
+TEST_F(FullStoreHeldInPlace, AChildThatNeedsItsParentsRoomFails) {
+  constexpr std::size_t kLarge = 36 * kMiB;  // one of them in the store at a time
+  const ObjectRef<WordArray> first = manta::Put(Make(1, kLarge));
+  const ObjectRef<WordArray> second = manta::Put(Make(2, kLarge));
+  const auto parent = [](const WordArray& words, const std::vector<ObjectRef<WordArray>>& others) {
+    const auto child = manta::Task([](const WordArray& other) { return IsMade(other.span(), 2, kLarge); });
+    try {
+      manta::Get(child.Remote(others[0]));
+      return false;
+    } catch (const manta::OutOfMemoryError&) {
+      return IsMade(words.span(), 1, kLarge);
+    }
+  };
+  EXPECT_TRUE(*manta::Get(manta::Task(parent).Remote(first, std::vector{second}), kDiskPatience));
+  EXPECT_TRUE(IsMade(manta::Get(second)->span(), 2, kLarge)) << "it is not lost";
 }
 
 TEST_F(FullStoreHeld, FailsWhoNeedsRoomAndNobodyElse) {
