@@ -160,6 +160,10 @@ std::shared_ptr<const void> ObjectPlane::Materialize(ObjectState& object, const 
   if (kept.in != nullptr && kept.size > options_.inline_bytes && object.format() == detail::Format::kPlain &&
       object.type_hash == ops.hash && ops.alignment <= kStoreAlignment)
     return {kept.in, kept.bytes};
+  // Kept as a live value, which by now may be bytes only.
+  if (kept.in != nullptr && kept.bytes == nullptr && object.format() == detail::Format::kArchive &&
+      object.type_hash == ops.hash)
+    return kept.in;
   Cold* cold = nullptr;
   for (;;) {
     {
