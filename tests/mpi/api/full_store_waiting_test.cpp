@@ -250,6 +250,37 @@ TEST_F(FullStoreHeldInPlace, AChildThatNeedsItsParentsRoomFails) {
   EXPECT_TRUE(IsMade(manta::Get(second)->span(), 2, kLarge)) << "it is not lost";
 }
 
+TEST_F(FullStoreHeldInPlace, WhoTellsOfAResultWaitsForNoRoom) {
+  if (manta::NumRanks() == 1) GTEST_SKIP() << "a result is sent to nobody";
+  // Half of the store, in holes that are too small for the result, which stays a value until the other rank's task is
+  // to have it.
+  std::vector<manta::Value<WordArray>> held;
+  std::vector<ObjectRef<WordArray>> dropped;
+  for (std::size_t i = 0; i < kStoreBytes / kPieceBytes - 1; ++i) {
+    const ObjectRef<WordArray> piece = manta::Create<Word>(kPieceBytes / sizeof(Word)).Seal();
+    if (i % 2 == 0)
+      held.push_back(manta::Get(piece));
+    else
+      dropped.push_back(piece);
+  }
+  dropped.clear();
+  const auto parent = [](int last) {
+    const auto result = manta::Task([] { return Make(1, 3 * kPieceBytes); }).SetRank(0).Remote();
+    const auto reader = manta::Task([](const Words& words) { return IsMade(words, 1, 3 * kPieceBytes); }).SetRank(last);
+    const auto read = reader.Remote(result);
+    const auto other = manta::Task([] {
+                         std::this_thread::sleep_for(200ms);
+                         return Words();
+                       }).SetRank(last).SetCpus(0).Remote();
+    const auto start = std::chrono::steady_clock::now();
+    static_cast<void>(manta::Wait(std::vector{result, other}, 1));
+    const bool was_told = std::chrono::steady_clock::now() - start < 1s;
+    EXPECT_THROW(manta::Get(read), manta::OutOfMemoryError);
+    return was_told;
+  };
+  EXPECT_TRUE(*manta::Get(manta::Task(parent).SetRank(0).Remote(Last()), kDiskPatience));
+}
+
 TEST_F(FullStoreHeld, FailsWhoNeedsRoomAndNobodyElse) {
   std::vector<ObjectRef<WordArray>> kept;
   for (std::size_t i = 0; i < 24; ++i) {  // half as much again
