@@ -41,7 +41,7 @@ bool LocalStore::TryCountLive(std::shared_ptr<const void>& live, std::uint64_t s
   return true;
 }
 
-void LocalStore::Seal(std::uint32_t entry, Extent&& extent, const Facts& facts) {
+void LocalStore::Seal(std::uint32_t entry, Extent&& extent, const Facts& facts, bool pinned) {
   extent.store_.reset();
   std::lock_guard lock(mutex_);
   // Known here before others know of it: they may be done with it at once.
@@ -54,6 +54,7 @@ void LocalStore::Seal(std::uint32_t entry, Extent&& extent, const Facts& facts) 
   held.age = ++last_age_;
   by_age_.emplace(held.age, entry);
   entries_.Seal(entry, facts.id, held.offset, facts.size_bytes, facts.type_hash, facts.note);
+  if (pinned) entries_.Pin(entry, facts.id);
 }
 
 std::optional<std::uint32_t> LocalStore::Publish(Extent&& extent, const Facts& facts) {

@@ -87,8 +87,9 @@ class LocalStore {
     std::uint32_t note = 0;
     bool is_copy = false;  // of bytes that another node has: goes when room is needed
   };
-  /// Makes filled bytes visible, which are the store's from then on.
-  void Seal(std::uint32_t entry, Extent&& extent, const Facts& facts);
+  /// Makes filled bytes visible, which are the store's from then on. `pinned`: until Unpin, so that a copy is not dropped
+  /// before its first reader is there.
+  void Seal(std::uint32_t entry, Extent&& extent, const Facts& facts, bool pinned = false);
   /// The same, or nothing when no entry is free (then the extent is still the caller's).
   std::optional<std::uint32_t> Publish(Extent&& extent, const Facts& facts);
 
@@ -97,8 +98,15 @@ class LocalStore {
   /// or its bytes are not in the segment.
   std::optional<node::EntryView> Pin(std::uint32_t entry, ObjectId id) { return entries_.Pin(entry, id); }
   void Unpin(std::uint32_t entry);
-  /// A pin for a rank of this node that is about to be told, see ObjectEntryTable.
+  /// The same of an entry of this rank, for its keeper: under the lock of who makes room, which for a moment refuses also
+  /// what stays. So nothing means that the bytes are not here.
+  std::optional<node::EntryView> PinOwn(std::uint32_t entry, ObjectId id) {
+    std::lock_guard lock(mutex_);
+    return entries_.Pin(entry, id);
+  }
+  /// That pin for a rank of this node which is about to be told, see ObjectEntryTable.
   bool PinFor(std::uint32_t reader, std::uint32_t entry, ObjectId id) {
+    std::lock_guard lock(mutex_);
     return entries_.PinFor(reader, entry, id).has_value();
   }
   /// The bytes of an entry, pinned until the last copy of `in` goes, which may come after this store's end.

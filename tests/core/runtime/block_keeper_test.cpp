@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "tests/core/runtime/keeper_world.hpp"
@@ -324,6 +326,30 @@ TEST_P(Keepers, GiveNoTagTwiceWhileItsBytesAreComing) {
     ASSERT_LT(tag, BulkTransport::kTags);
     world.at(Rank(1)).keeper->On(Rank(0), wire::PullAnswer{other, tag, wire::PullResult::kGone, {}, 0, 0, {}});
   }
+}
+
+TEST_P(Keepers, LoseNothingToWhoMakesRoomMeanwhile) {
+  constexpr std::uint64_t kSmall = 300'000;
+  auto world = Nodes({0, 1, 1, 2, 3});
+  const auto at = world.MakeObject(Rank(0), kId, kSmall);
+  std::atomic<bool> stop{false};
+  std::thread makes_room([&] {
+    while (!stop)
+      for (int rank = 1; rank < world.size(); ++rank) world.at(Rank(rank)).store->FreeCheaply(~std::uint64_t{0});
+  });
+  bool is_whole = true;
+  for (int round = 0; round < 300 && is_whole; ++round) {
+    for (int asker = 1; asker < world.size(); ++asker) {
+      world.at(Rank(asker)).told.clear();
+      world.Ask(Rank(asker), Rank(asker == 2 ? 1 : asker), kId, at, kSmall);
+    }
+    world.Settle();
+    for (int asker = 1; asker < world.size(); ++asker) is_whole = is_whole && world.HasWhole(Rank(asker), kId, kSmall);
+  }
+  stop = true;
+  makes_room.join();
+  EXPECT_TRUE(is_whole);
+  for (int rank = 0; rank < world.size(); ++rank) EXPECT_EQ(world.at(Rank(rank)).store->Pins(), 0u) << rank;
 }
 
 TEST_P(Keepers, AreEmptyAfterASweep) {

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "core/node/private_segment.hpp"
@@ -193,6 +195,31 @@ TEST_F(Stores, DropCopiesWithoutAFile) {
   EXPECT_FALSE(mine->Keep(copy, kId));
   EXPECT_TRUE(mine->Keep(own, id));
   mine->Free(copy, kId);  // its keeper does not know yet
+}
+
+TEST_F(Stores, RefuseTheirKeeperNothingThatIsHere) {
+  std::atomic<bool> stop{false};
+  std::thread makes_room([&] {
+    while (!stop) mine->FreeCheaply(layout.heap_bytes);
+  });
+  int refused = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    const std::uint32_t entry = *mine->Reserve();
+    mine->Seal(entry, *mine->TryAllocate(kBytes), {kId, kBytes, 7, 0, true}, true);
+    refused += !mine->PinFor(1, entry, kId);
+    mine->Unpin(entry);
+    // It stays for the other's sake.
+    const bool is_pinned = mine->PinOwn(entry, kId).has_value();
+    refused += !is_pinned;
+    if (is_pinned) mine->Unpin(entry);
+    if (refused != 0) break;
+    other->Unpin(entry);
+    mine->Free(entry, kId);
+  }
+  stop = true;
+  makes_room.join();
+  EXPECT_EQ(refused, 0);
+  EXPECT_EQ(mine->UsedBytes(), 0u);
 }
 
 }  // namespace
