@@ -157,11 +157,18 @@ std::uint32_t BlockKeeper::NewTag() {
 void BlockKeeper::EndPull(Copy& copy) {
   tags_in_use_.erase(copy.tag);
   --under_way_;
+  StartWaiting();
+}
+
+void BlockKeeper::StartWaiting() {
+  // One that fails at once ends its pull in here: a long row of those must not grow the stack.
+  if (std::exchange(starts_waiting_, true)) return;
   while (!waiting_.empty() && under_way_ < kPullsAtOnce) {
     const ObjectId next = waiting_.front();
     waiting_.pop_front();
-    StartCopy(copies_.find(next));  // it may fail, which ends no pull
+    StartCopy(copies_.find(next));
   }
+  starts_waiting_ = false;
 }
 
 void BlockKeeper::BeginPull(Copy& copy, Rank source, bool may_redirect, std::uint32_t next_tag) {

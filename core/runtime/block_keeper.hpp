@@ -111,6 +111,7 @@ class BlockKeeper {
   void EndServe(const ObjectId& id, Rank to, std::uint32_t tag);
   std::uint32_t NewTag();
   void EndPull(Copy& copy);
+  void StartWaiting();
 
   const Options options_;
   std::vector<Rank> node_ranks_;             // of this node, in order
@@ -127,6 +128,7 @@ class BlockKeeper {
   std::unordered_set<std::uint32_t> tags_in_use_;
   std::size_t under_way_ = 0;     // copies that were begun and are not here
   std::deque<ObjectId> waiting_;  // copies that were not begun
+  bool starts_waiting_ = false;   // in StartWaiting
 
   std::mutex steps_mutex_;
   std::vector<std::function<void()>> steps_;  // to be taken under the token; guarded by steps_mutex_

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <set>
@@ -350,6 +351,33 @@ TEST_P(Keepers, LoseNothingToWhoMakesRoomMeanwhile) {
   makes_room.join();
   EXPECT_TRUE(is_whole);
   for (int rank = 0; rank < world.size(); ++rank) EXPECT_EQ(world.at(Rank(rank)).store->Pins(), 0u) << rank;
+}
+
+TEST_P(Keepers, FailARowOfCopiesForWhichNoEntryIsLeft) {
+  constexpr std::uint32_t kAsked = 60'000;
+  auto world = Nodes({0, 1});
+  const auto at = world.MakeObject(Rank(0), kId, 64);
+  LocalStore& store = *world.at(Rank(1)).store;
+  world.Ask(Rank(1), Rank(1), kId, at, 64);
+  world.Deliver(Rank(1), Rank(1));  // it is on its way
+  std::vector<std::uint32_t> entries;
+  while (const auto entry = store.Reserve()) entries.push_back(*entry);
+  for (std::uint32_t i = 0; i < 255; ++i) store.GiveBack(entries[i]);
+  for (std::uint32_t i = 0; i < kAsked; ++i)
+    world.at(Rank(1)).keeper->On(Rank(1), wire::BytesAsk{{Rank(0), 2 + i, 1}, at, 64, 7, 0});
+  // The first ends while the others that were begun keep their entries.
+  for (int i = 0; i < 2; ++i) world.Deliver(Rank(1), Rank(0));
+  world.Deliver(Rank(0), Rank(1));
+  while (world.MoveSome()) {
+  }
+  world.Settle();
+  const auto& told = world.at(Rank(1)).told;
+  ASSERT_EQ(told.size(), 1 + kAsked);
+  EXPECT_EQ(std::count_if(told.begin(), told.end(), [](const auto& one) { return one.failed; }), kAsked);
+  store.Unpin(std::find_if(told.begin(), told.end(), [](const auto& one) { return !one.failed; })->entry);
+  world.Ask(Rank(1), Rank(1), kId, at, 64);
+  world.Settle();
+  EXPECT_TRUE(world.HasWhole(Rank(1), kId, 64)) << "it goes on";
 }
 
 TEST_P(Keepers, AreEmptyAfterASweep) {

@@ -197,6 +197,23 @@ TEST_F(Stores, DropCopiesWithoutAFile) {
   mine->Free(copy, kId);  // its keeper does not know yet
 }
 
+TEST_F(Stores, DropTheOldestCopyForItsEntry) {
+  const ObjectId ids[] = {{Rank(0), 2, 1}, {Rank(0), 3, 1}, {Rank(0), 4, 1}};
+  const std::uint32_t read = PublishOne(ids[0], true), oldest = PublishOne(ids[1], true), newest = PublishOne(ids[2], true);
+  PublishOne();  // no copy: it would be lost
+  const auto reader = other->Keep(read, ids[0]);
+  std::uint64_t taken = 0;
+  while (mine->Keep(oldest, ids[1])) {
+    ASSERT_TRUE(mine->Reserve());
+    ASSERT_LE(++taken, layout.entries_per_rank);
+  }
+  EXPECT_GE(taken, layout.entries_per_rank - 4) << "while any entry is free it is taken";
+  EXPECT_TRUE(mine->Keep(newest, ids[2]));
+  EXPECT_EQ(mine->Reserve(), newest);
+  EXPECT_FALSE(mine->Reserve()) << "what is left is read, or no copy";
+  EXPECT_EQ(reader->bytes[0], std::byte{2});
+}
+
 TEST_F(Stores, RefuseTheirKeeperNothingThatIsHere) {
   std::atomic<bool> stop{false};
   std::thread makes_room([&] {
