@@ -17,6 +17,9 @@ constexpr std::int64_t kMillisecond = 1'000'000;
 // How long nothing must have become free before bytes are written to disk; less where they were just now.
 constexpr std::int64_t kConsumersFirstNs = 20 * kMillisecond;
 constexpr std::int64_t kConsumersAgainNs = 2 * kMillisecond;
+// What became free meanwhile may be of no use here: a peer takes it again, or it is too small.
+constexpr std::int64_t kFreesInVainNs = 10 * kConsumersFirstNs;
+constexpr std::int64_t kPutsTurnNs = 1000 * kMillisecond;
 constexpr std::int64_t kJustNowNs = 500 * kMillisecond;
 constexpr std::int64_t kDiskRetryNs = 1000 * kMillisecond;  // after a write that failed
 constexpr std::int64_t kAskAgainNs = 2 * kMillisecond;
@@ -190,20 +193,25 @@ void Room::Run() {
 }
 
 void Room::ServeFirst(Lock& lock) {
-  std::deque<Waiter>& queue = reads_.empty() ? puts_ : reads_;
-  const std::uint64_t size = queue.front().size;
-  auto extent = store_.TryAllocate(size, queue.front().instead_of);
-  if (!extent) {
-    MakeRoom(lock, size);
-    return;
-  }
+  // A row of reads without end must not starve what asked long before them: that has what room there is.
+  const bool puts_turn = !puts_.empty() && !reads_.empty() && reads_.front().instead_of == 0 &&
+                         puts_.front().since_ns + kPutsTurnNs < reads_.front().since_ns;
+  if (puts_turn && TryServe(lock, puts_)) return;
+  if (!TryServe(lock, FirstQueue())) MakeRoom(lock, FirstQueue().front().size);
+}
+
+bool Room::TryServe(Lock& lock, std::deque<Waiter>& queue) {
+  auto extent = store_.TryAllocate(queue.front().size, queue.front().instead_of);
+  if (!extent) return false;
   const Waiter first = std::move(queue.front());
   queue.pop_front();
   queue_.store(!reads_.empty() || !puts_.empty(), std::memory_order_relaxed);
   asked_peers_for_ = 0;
+  served_at_ns_ = base::NowNanoseconds();
   lock.unlock();
   first.then(std::make_shared<LocalStore::Extent>(std::move(*extent)), nullptr);
   lock.lock();
+  return true;
 }
 
 void Room::MakeRoom(Lock& lock, std::uint64_t size_bytes) {
@@ -214,13 +222,14 @@ void Room::MakeRoom(Lock& lock, std::uint64_t size_bytes) {
   seen_frees_ = frees;
   seen_free_bytes_ = free_bytes;
   const auto waiting_since = [this] {
-    return std::max(quiet_since_ns_, (reads_.empty() ? puts_ : reads_).front().since_ns);
+    return std::max(quiet_since_ns_, FirstQueue().front().since_ns);
   };
   const std::int64_t since = waiting_since();
 
   if (store_.FreeCheaply(size_bytes) != 0) return;
   const bool just_now = spilled_at_ns_ != 0 && now - spilled_at_ns_ < kJustNowNs;
-  if (!spills_ahead_ && now - since < (just_now ? kConsumersAgainNs : kConsumersFirstNs)) {
+  const bool in_vain = now - std::max(served_at_ns_, FirstQueue().front().since_ns) > kFreesInVainNs;
+  if (!spills_ahead_ && !in_vain && now - since < (just_now ? kConsumersAgainNs : kConsumersFirstNs)) {
     changed_.wait_for(lock, kLook);
     return;
   }
@@ -307,7 +316,7 @@ std::string Room::WhyNoRoom(std::uint64_t size_bytes, const std::string& disk_er
 }
 
 void Room::FailFirst(Lock& lock) {
-  std::deque<Waiter>& queue = reads_.empty() ? puts_ : reads_;
+  std::deque<Waiter>& queue = FirstQueue();
   const Waiter first = std::move(queue.front());
   queue.pop_front();
   queue_.store(!reads_.empty() || !puts_.empty(), std::memory_order_relaxed);
