@@ -231,6 +231,8 @@ void SpillFiles::WriteAll(int fd, const std::string& path, ObjectId id, const st
   std::vector<std::byte> packed(header.compressed != 0 ? ZSTD_compressBound(kChunkBytes) : 0);
 #endif
   for (std::uint64_t at = 0; at < size_bytes; at += kChunkBytes) {
+    if (gives_up_.load(std::memory_order_relaxed))
+      throw SpillWriteError("object " + Named(id) + " was not written to " + path + ": the session ends");
     const std::byte* from = bytes + at;
     std::size_t size = std::min(kChunkBytes, size_bytes - at);
 #ifdef MANTA_HAVE_ZSTD
@@ -265,6 +267,7 @@ void SpillFiles::Read(File file, ObjectId id, std::byte* to, std::uint64_t size_
     fail("was changed: its header is not that of the object");
   std::vector<std::byte> packed;
   for (std::uint64_t at = 0; at < size_bytes; at += kChunkBytes) {
+    if (gives_up_.load(std::memory_order_relaxed)) fail("is not read on: the session ends");
     const std::size_t size = std::min(kChunkBytes, size_bytes - at);
     ChunkHeader chunk;
     if (!ReadFully(in.fd, &chunk, sizeof(chunk))) fail("was cut, or can't be read");

@@ -56,6 +56,8 @@ class SpillFiles {
   File Write(ObjectId id, const std::byte* bytes, std::uint64_t size_bytes);
   /// Fills `to`. Throws SpillReadError.
   void Read(File file, ObjectId id, std::byte* to, std::uint64_t size_bytes);
+  /// Whether Write and Read, also those on their way, throw instead of going on: nobody waits for them. At first they don't.
+  void GiveUp(bool gives_up) { gives_up_.store(gives_up, std::memory_order_relaxed); }
   /// Why so many bytes (64 MiB at most) can't be written there now; empty: they can. Tries it.
   std::string WhyUnusable(std::uint64_t size_bytes);
   /// Its object is gone. Costs nothing: RemoveDiscarded removes it.
@@ -73,6 +75,7 @@ class SpillFiles {
   void WriteAll(int fd, const std::string& path, ObjectId id, const std::byte* bytes, std::uint64_t size_bytes) const;
 
   const Options options_;
+  std::atomic<bool> gives_up_{false};  // relaxed: looked at with each chunk
   std::mutex mutex_;
   std::string directory_;         // guarded by mutex_ until it is made, then fixed
   int lock_fd_ = -1;              // the same

@@ -45,6 +45,7 @@ Room::Room(Options options, LocalStore& store, node::SpillFiles& files, Router& 
            Counters& counters)
     : options_(std::move(options)), store_(store), files_(files), router_(router), progress_(progress),
       counters_(counters) {
+  files_.GiveUp(false);  // the session before may have
   // Without the lock: a look that is missed comes 300 us later.
   store_.OnFree([this] {
     if (queue_.load(std::memory_order_relaxed)) changed_.notify_one();
@@ -241,7 +242,7 @@ void Room::MakeRoom(Lock& lock, std::uint64_t size_bytes) {
     if (stops_ || (reads_.empty() && puts_.empty())) return;
   }
   if (SpillOne(lock)) {
-    spills_ahead_ = true;
+    spills_ahead_ = !closed_;
     return;
   }
   spills_ahead_ = false;
@@ -258,7 +259,7 @@ void Room::MakeRoom(Lock& lock, std::uint64_t size_bytes) {
 /// The bytes that became free; nothing where no file was written.
 std::optional<std::uint64_t> Room::SpillOne(Lock& lock) {
   const std::int64_t now = base::NowNanoseconds();
-  if (!files_.enabled() || (disk_failed_at_ns_ != 0 && now - disk_failed_at_ns_ < kDiskRetryNs)) return std::nullopt;
+  if (!files_.enabled() || closed_ || (disk_failed_at_ns_ != 0 && now - disk_failed_at_ns_ < kDiskRetryNs)) return std::nullopt;
   lock.unlock();
   const auto bytes = store_.BeginUnload();
   std::optional<std::uint64_t> freed;
@@ -275,7 +276,7 @@ std::optional<std::uint64_t> Room::SpillOne(Lock& lock) {
     if (file != 0) freed = free_now;
   }
   lock.lock();
-  if (bytes) {
+  if (bytes && !closed_) {
     if (!error.empty() && disk_error_.empty()) base::SayLine("objects can't be moved to disk: " + error);
     disk_error_ = error;
     disk_failed_at_ns_ = error.empty() ? 0 : now;
@@ -288,7 +289,7 @@ void Room::FreeForPeers(Lock& lock) {
   const std::uint64_t wanted = std::exchange(wanted_, 0);
   std::uint64_t freed = store_.FreeCheaply(wanted);
   // Who needs room here goes first.
-  while (freed < wanted && !stops_ && reads_.empty() && puts_.empty()) {
+  while (freed < wanted && !closed_ && reads_.empty() && puts_.empty()) {
     const auto more = SpillOne(lock);
     if (!more) return;
     freed += *more;
@@ -338,6 +339,7 @@ void Room::Close() {
   {
     Lock lock(mutex_);
     closed_ = true;
+    files_.GiveUp(true);  // a slow disk must not hold the session's end up
     for (std::deque<Waiter>* queue : {&reads_, &puts_}) {
       for (Waiter& one : *queue) waiters.push_back(std::move(one));
       queue->clear();

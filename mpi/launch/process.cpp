@@ -297,7 +297,7 @@ void Process::CollectiveQuiesce(bool stuck) {
   }
   DrainLeftovers();
   if (bulk_) bulk_->CancelReceives();
-  if (!stuck) store_->FreeAll();
+  if (!stuck) EmptyStore();
   world_.CollectiveBarrier();
 }
 

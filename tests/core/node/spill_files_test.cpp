@@ -115,6 +115,18 @@ void FlipByte(const fs::path& path, std::uint64_t at) {
   ASSERT_TRUE(file.good());
 }
 
+TEST_P(SpillFilesTest, GiveUpInTheMiddle) {
+  SpillFiles files(options());
+  const Bytes bytes = SomeBytes(3 * kMiB);
+  const auto file = files.Write(kId, bytes.data(), bytes.size());
+  files.GiveUp(true);
+  EXPECT_THAT(WriteErrorOf(files, bytes), HasSubstr("the session ends"));
+  EXPECT_THAT(ReadBack(files, file, kId, bytes.size()), HasSubstr("the session ends"));
+  EXPECT_EQ(Files().size(), 1u) << "nothing is left of what was not written";
+  files.GiveUp(false);
+  EXPECT_EQ(ReadBack(files, file, kId, bytes.size()), "");
+}
+
 TEST_P(SpillFilesTest, GiveBackWhatWasWritten) {
   SpillFiles files(options());
   std::vector<std::pair<SpillFiles::File, std::uint64_t>> written;
