@@ -391,4 +391,12 @@ void BlockKeeper::Sweep() {
   serving_.clear();
 }
 
+void GiveBackHanded(LocalStore& store, std::span<const std::byte> message) {
+  wire::Reader reader(message);
+  wire::Header header;
+  reader(header);
+  if (header.kind != wire::Kind::kBytesHere) return;
+  if (const auto here = wire::Decode<wire::BytesHere>(reader); !here.error) store.Unpin(here.entry);
+}
+
 }  // namespace manta::runtime

@@ -15,6 +15,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -133,5 +134,8 @@ class BlockKeeper {
   std::mutex steps_mutex_;
   std::vector<std::function<void()>> steps_;  // to be taken under the token; guarded by steps_mutex_
 };
+
+/// For a rank that drops a message, as its session is over: gives back the pin that it may hand over.
+void GiveBackHanded(LocalStore& store, std::span<const std::byte> message);
 
 }  // namespace manta::runtime

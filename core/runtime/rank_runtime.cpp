@@ -142,7 +142,7 @@ void RankRuntime::OnMessage(Rank source, std::span<const std::byte> bytes) {
   wire::Header header;
   wire::Reader reader(bytes);
   reader.Raw(&header, sizeof(header));
-  if (header.session != info_.session) return;  // of a session that is over
+  if (header.session != info_.session) return GiveBackHanded(*parts_.store, bytes);  // of a session that is over
   // Nearly all are these two.
   if (header.kind == wire::Kind::kTaskPush)
     tasks_->OnTaskPush(source, bytes);

@@ -41,6 +41,22 @@ TEST_P(Keepers, PinWhatIsHereForTheAsker) {
   EXPECT_EQ(world.at(Rank(0)).store->UsedBytes(), 0u);
 }
 
+TEST_P(Keepers, HandPinsThatAreGivenBackWithTheMessage) {
+  auto world = Nodes({0, 0});
+  const auto at = world.MakeObject(Rank(0), kId, kSize);
+  ASSERT_TRUE(world.at(Rank(0)).store->PinFor(1, at.entry, kId));
+  const auto drop = [&](const auto& message) {
+    std::vector<std::byte> bytes;
+    wire::Encode(bytes, 1, message);
+    GiveBackHanded(*world.at(Rank(1)).store, bytes);
+  };
+  drop(wire::CopyNotice{kId});
+  drop(wire::BytesHere{kId, at.entry, object::ToWire(*object::MakeError(object::ErrorKind::kObjectLost, "gone"))});
+  EXPECT_EQ(world.at(Rank(0)).store->Pins(), 1u);
+  drop(wire::BytesHere{kId, at.entry, std::nullopt});
+  EXPECT_EQ(world.at(Rank(0)).store->Pins(), 0u);
+}
+
 TEST_P(Keepers, SayThatWhatWasFreedIsGone) {
   auto world = Nodes({0, 0});
   const auto at = world.MakeObject(Rank(0), kId, kSize);
