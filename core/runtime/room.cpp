@@ -68,19 +68,24 @@ object::ErrorPtr Room::TooLarge(std::uint64_t size_bytes) const {
 LocalStore::Extent Room::Allocate(std::uint64_t size_bytes, std::uint64_t instead_of) {
   CheckSize(size_bytes);
   if (auto extent = TryAllocate(size_bytes, instead_of)) return std::move(*extent);
-  WaitPoint here(progress_);
-  std::shared_ptr<LocalStore::Extent> extent;
-  object::ErrorPtr error;
+  struct Waiting {
+    explicit Waiting(worker::Progress& progress) : here(progress) {}
+    WaitPoint here;
+    std::shared_ptr<LocalStore::Extent> extent;
+    object::ErrorPtr error;
+  };
+  // Shared: the wait throws where there is no memory to park in, and the callback comes all the same.
+  const auto waiting = std::make_shared<Waiting>(progress_);
   Lock lock(mutex_);
-  const auto then = [&](std::shared_ptr<LocalStore::Extent> got, const object::ErrorPtr& why_not) {
-    extent = std::move(got);
-    error = why_not;
-    here.Signal();
+  const auto then = [waiting](std::shared_ptr<LocalStore::Extent> got, const object::ErrorPtr& why_not) {
+    waiting->extent = std::move(got);
+    waiting->error = why_not;
+    waiting->here.Signal();
   };
   Enqueue(lock, instead_of != 0 ? reads_ : puts_, size_bytes, then, instead_of);
-  here.Wait(-1);
-  if (error != nullptr) object::Throw(*error);
-  return std::move(*extent);
+  waiting->here.Wait(-1);
+  if (waiting->error != nullptr) object::Throw(*waiting->error);
+  return std::move(*waiting->extent);
 }
 
 void Room::AllocateThen(std::uint64_t size_bytes, Allocated then) {
@@ -100,6 +105,7 @@ void Room::Enqueue(Lock& lock, std::deque<Waiter>& queue, std::uint64_t size_byt
     then(nullptr, SessionIsOver());
     return;
   }
+  Wake();  // first: it throws where no thread can be made, and then nothing is in the queue
   Waiter waiter{size_bytes, instead_of, base::NowNanoseconds(), std::move(then)};
   // What makes room itself may be what the first waits for.
   if (instead_of != 0)
@@ -107,7 +113,6 @@ void Room::Enqueue(Lock& lock, std::deque<Waiter>& queue, std::uint64_t size_byt
   else
     queue.push_back(std::move(waiter));
   queue_.store(true, std::memory_order_relaxed);
-  Wake();
   lock.unlock();
 }
 
@@ -117,6 +122,7 @@ void Room::Restore(std::uint32_t entry, ObjectId id, Restored then) {
     known->second.push_back(std::move(then));
     return;
   }
+  if (!closed_) Wake();  // may throw, and then nothing was begun
   const auto file = store_.BeginLoad(entry, id);
   if (!file) {
     lock.unlock();
