@@ -355,8 +355,8 @@ bool RankRuntime::JoinThreads(std::int64_t grace_ns) {
       executors_->Stop();
       leased_->Stop();
       actors_->DestroyAll();
+      room_->Stop();  // before the lanes, to which it gives work; nobody waits for room any more
       lanes_->Stop();
-      room_->Stop();
       std::lock_guard lock(joined->mutex);
       joined->done = true;
       joined->changed.notify_all();

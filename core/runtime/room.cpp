@@ -1,6 +1,7 @@
 #include "core/runtime/room.hpp"
 
 #include <pthread.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <chrono>
@@ -180,6 +181,11 @@ void Room::Wake() {
 
 void Room::Run() {
   pthread_setname_np(pthread_self(), "manta-room");
+  // A file that may not grow so large (RLIMIT_FSIZE) is a write that fails, and not the end of the job.
+  sigset_t too_large;
+  sigemptyset(&too_large);
+  sigaddset(&too_large, SIGXFSZ);
+  pthread_sigmask(SIG_BLOCK, &too_large, nullptr);
   Lock lock(mutex_);
   while (!stops_) {
     if (!reads_.empty() || !puts_.empty()) {
@@ -285,7 +291,7 @@ std::optional<std::uint64_t> Room::SpillOne(Lock& lock) {
   if (bytes && !closed_) {
     if (!error.empty() && disk_error_.empty()) base::SayLine("objects can't be moved to disk: " + error);
     disk_error_ = error;
-    disk_failed_at_ns_ = error.empty() ? 0 : now;
+    disk_failed_at_ns_ = error.empty() ? 0 : base::NowNanoseconds();
     if (error.empty()) spilled_at_ns_ = base::NowNanoseconds();
   }
   return freed;

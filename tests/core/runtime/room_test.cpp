@@ -415,21 +415,19 @@ TEST_F(RoomTest, EndsAllWaitsWhenItIsClosed) {
   }
 }
 
-/// Files can't be larger than so many bytes.
+/// Files can't be larger than so many bytes. The signal that says so would end the process.
 class FileSizeLimit {
  public:
-  explicit FileSizeLimit(rlim_t bytes) : handler_(::signal(SIGXFSZ, SIG_IGN)) {
+  explicit FileSizeLimit(rlim_t bytes) {
     EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &before_), 0);
     const rlimit low{bytes, before_.rlim_max};
     EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &low), 0);
   }
   ~FileSizeLimit() {
     EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &before_), 0);
-    ::signal(SIGXFSZ, handler_);
   }
 
  private:
-  void (*handler_)(int);
   rlimit before_{};
 };
 
