@@ -23,8 +23,7 @@ class TaskInvocation final : public detail::Invocation {
     const std::span<const detail::ArgumentRef> all = task_.arguments();
     if (all.empty()) return;
     const std::uint64_t bytes = objects_.BytesToKeep(all);
-    // What was brought ahead is admitted.
-    if (objects_.admission().IsSmall(bytes) || task_.argument_part()->has_kept()) {
+    if (objects_.admission().IsSmall(bytes) || IsBroughtAhead(all)) {
       KeepAll(all, false);
       return;
     }
@@ -89,6 +88,18 @@ class TaskInvocation final : public detail::Invocation {
   void ReturnActor(std::shared_ptr<void> instance) override { result_.actor = std::move(instance); }
 
  private:
+  /// With what admits it. Where a part could not be brought all is let go of, to be waited for as if nothing had been.
+  bool IsBroughtAhead(std::span<const detail::ArgumentRef> all) {
+    task::ArgumentPart& part = *task_.argument_part();
+    if (!part.has_kept()) return false;
+    const std::vector<std::shared_ptr<const void>>& kept = part.MakeKept().values;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (kept[i] != nullptr || !all[i].object || objects_.IsHere(*object::StateOf(all[i].object))) continue;
+      part.DropKept();
+      return false;
+    }
+    return true;
+  }
   void KeepAll(std::span<const detail::ArgumentRef> all, bool is_large) {
     std::vector<std::size_t> here;
     for (std::size_t i = 0; i < all.size(); ++i) {

@@ -233,6 +233,30 @@ TEST_F(FullStoreHeld, ArgumentsWaitForTasksThatRunForLong) {
   for (const auto& answer : answers) EXPECT_TRUE(*manta::Get(answer, kDiskPatience));
 }
 
+TEST_F(FullStoreHeld, WhatCouldNotBeBroughtAheadComesWhenOthersEnd) {
+  const auto sealed = [](Word seed, std::size_t bytes) {
+    auto made = manta::Create<Word>(bytes / sizeof(Word));
+    const Words words = Make(seed, bytes);
+    std::copy(words.begin(), words.end(), made.begin());
+    return made.Seal();
+  };
+  constexpr std::size_t kLarge = 40 * kMiB;
+  const ObjectRef<WordArray> late = sealed(1, 2 * kPieceBytes), large = sealed(2, kLarge);
+  std::vector<manta::Value<WordArray>> held;
+  for (Word i = 0; i < 5; ++i) held.push_back(manta::Get(sealed(10 + i, kPieceBytes)));  // now `late` is on disk
+  api_test::Journal journal;
+  const auto read_for_long = [](const WordArray& words, const std::string& path) {
+    api_test::Note(path, "began");
+    std::this_thread::sleep_for(4s);  // four times what is waited for room
+    return IsMade(words.span(), 2, kLarge);
+  };
+  const auto first = manta::Task(read_for_long).SetCpus(0).SetRank(0).Remote(large, journal.path());
+  ASSERT_TRUE(journal.WaitFor("began"));
+  const auto read = [](const WordArray& words) { return IsMade(words.span(), 1, 2 * kPieceBytes); };
+  EXPECT_TRUE(*manta::Get(manta::Task(read).SetCpus(0).SetRank(0).Remote(late), kDiskPatience));
+  EXPECT_TRUE(*manta::Get(first));
+}
+
 TEST_F(FullStoreHeldInPlace, AChildThatNeedsItsParentsRoomFails) {
   constexpr std::size_t kLarge = 36 * kMiB;  // one of them in the store at a time
   const ObjectRef<WordArray> first = manta::Put(Make(1, kLarge));
