@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,19 +91,21 @@ std::string Prefix() {
   return "manta-spill-" + std::to_string(::getuid()) + "-" + host + "-";
 }
 
-/// A process that removes `directory` when the returned end of a pipe is closed, which the kernel does for the dead too. Has
-/// no other file of ours open, and a session of its own, so that it outlives a launcher's clean-up.
-int StartWatcher(const std::string& directory, pid_t* watcher) {
+/// A process that removes `directory` when the returned end of a socket is closed, which the kernel does for the dead too, or
+/// a line is written there. Has no other file of ours open, and a session of its own, so that it outlives a launcher's
+/// clean-up. No child of this process, which may wait for its own: the shell that starts it ends at once.
+int StartWatcher(const std::string& directory) {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return -1;
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return -1;
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawnattr_init(&attributes);
-  ::posix_spawn_file_actions_adddup2(&actions, ends[0], 0);
+  ::posix_spawn_file_actions_adddup2(&actions, ends[0], 3);
+  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
   ::posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-  ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, 4);
   ::posix_spawn_file_actions_addchdir_np(&actions, "/");
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   sigset_t none, all;
@@ -111,15 +114,20 @@ int StartWatcher(const std::string& directory, pid_t* watcher) {
   ::posix_spawnattr_setsigmask(&attributes, &none);
   ::posix_spawnattr_setsigdefault(&attributes, &all);
   char shell[] = "/bin/sh", option[] = "-c", name[] = "manta-spill-cleanup";
-  char script[] = "trap '' HUP INT TERM; read -r line; exec rm -rf -- \"$1\"";
+  char script[] = "( trap '' HUP INT TERM; read -r line; exec rm -rf -- \"$1\" ) <&3 3<&- &";
   std::string path = directory;
   char* const arguments[] = {shell, option, script, name, path.data(), nullptr};
   char* const environment[] = {nullptr};
-  const int failed = ::posix_spawn(watcher, shell, &actions, &attributes, arguments, environment);
+  pid_t starter = -1;
+  const int failed = ::posix_spawn(&starter, shell, &actions, &attributes, arguments, environment);
   ::posix_spawn_file_actions_destroy(&actions);
   ::posix_spawnattr_destroy(&attributes);
   ::close(ends[0]);
-  if (failed == 0) return ends[1];
+  if (failed == 0) {
+    while (::waitpid(starter, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    return ends[1];
+  }
   ::close(ends[1]);
   return -1;
 }
@@ -140,10 +148,9 @@ SpillFiles::~SpillFiles() {
   std::filesystem::remove_all(directory_, ignored);
   if (lock_fd_ >= 0) ::close(lock_fd_);
   if (watch_fd_ >= 0) {
+    // A process that was forked from ours may have this end too, so that closing it may not be enough.
+    static_cast<void>(::send(watch_fd_, "\n", 1, MSG_NOSIGNAL));
     ::close(watch_fd_);
-    ::kill(watcher_, SIGKILL);  // a process that was forked from ours may have its end of the pipe still
-    while (::waitpid(watcher_, nullptr, 0) < 0 && errno == EINTR) {
-    }
   }
 }
 
@@ -171,7 +178,7 @@ void SpillFiles::MakeDirectory() {
     fail(path);
   }
   directory_ = path;
-  watch_fd_ = StartWatcher(path, &watcher_);
+  watch_fd_ = StartWatcher(path);
 }
 
 void SpillFiles::RemoveStale(const std::string& parent) {
@@ -231,6 +238,8 @@ void SpillFiles::WriteAll(int fd, const std::string& path, ObjectId id, const st
   std::vector<std::byte> packed(header.compressed != 0 ? ZSTD_compressBound(kChunkBytes) : 0);
 #endif
   for (std::uint64_t at = 0; at < size_bytes; at += kChunkBytes) {
+    if (gives_up_.load(std::memory_order_relaxed))
+      throw SpillWriteError("object " + Named(id) + " was not written to " + path + ": the session ends");
     const std::byte* from = bytes + at;
     std::size_t size = std::min(kChunkBytes, size_bytes - at);
 #ifdef MANTA_HAVE_ZSTD
@@ -265,6 +274,7 @@ void SpillFiles::Read(File file, ObjectId id, std::byte* to, std::uint64_t size_
     fail("was changed: its header is not that of the object");
   std::vector<std::byte> packed;
   for (std::uint64_t at = 0; at < size_bytes; at += kChunkBytes) {
+    if (gives_up_.load(std::memory_order_relaxed)) fail("is not read on: the session ends");
     const std::size_t size = std::min(kChunkBytes, size_bytes - at);
     ChunkHeader chunk;
     if (!ReadFully(in.fd, &chunk, sizeof(chunk))) fail("was cut, or can't be read");

@@ -7,11 +7,9 @@
 //   files.Discard(file);                          // ~SpillFiles removes the rest, and the directory
 //
 // A file is a header and the bytes in chunks of 1 MiB, each with its CRC-32 (zlib's), so that a chunk is summed while it is
-// in the cache. After a crash the directory is removed by a shell that waits for this process's end of a pipe to close; where
+// in the cache. After a crash the directory is removed by a shell that waits for this process's end of a socket to close; where
 // that was killed too, by the next job that is given the same parent: the owner holds a lock on the directory (flock), so whoever
 // gets it knows that the owner is gone.
-
-#include <sys/types.h>
 
 #include <atomic>
 #include <cstddef>
@@ -56,6 +54,8 @@ class SpillFiles {
   File Write(ObjectId id, const std::byte* bytes, std::uint64_t size_bytes);
   /// Fills `to`. Throws SpillReadError.
   void Read(File file, ObjectId id, std::byte* to, std::uint64_t size_bytes);
+  /// Whether Write and Read, also those on their way, throw instead of going on: nobody waits for them. At first they don't.
+  void GiveUp(bool gives_up) { gives_up_.store(gives_up, std::memory_order_relaxed); }
   /// Why so many bytes (64 MiB at most) can't be written there now; empty: they can. Tries it.
   std::string WhyUnusable(std::uint64_t size_bytes);
   /// Its object is gone. Costs nothing: RemoveDiscarded removes it.
@@ -73,11 +73,11 @@ class SpillFiles {
   void WriteAll(int fd, const std::string& path, ObjectId id, const std::byte* bytes, std::uint64_t size_bytes) const;
 
   const Options options_;
+  std::atomic<bool> gives_up_{false};  // relaxed: looked at with each chunk
   std::mutex mutex_;
   std::string directory_;         // guarded by mutex_ until it is made, then fixed
   int lock_fd_ = -1;              // the same
-  int watch_fd_ = -1;             // the pipe whose closing tells the shell; the same
-  pid_t watcher_ = -1;            // the same
+  int watch_fd_ = -1;             // the end of a socket whose closing tells the watcher; the same
   File last_ = 0;                 // guarded by mutex_
   std::vector<File> discarded_;   // guarded by mutex_
   std::atomic<bool> any_discarded_{false};  // relaxed: a hint

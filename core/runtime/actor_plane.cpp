@@ -100,7 +100,7 @@ void ActorPlane::LeaveInOrder(TaskPtr&& task, object::ErrorPtr error) {
   // Others of its stream may wait for it, so all that could hold it back later is done before it settles: arguments
   // that are only live are serialized, which is the user's code.
   if (error == nullptr && !parts_.tasks.ArgumentsHaveBytes(record)) {
-    if (parts_.progress.HeldByThisThread()) {
+    if (parts_.tasks.MustNotBlock()) {
       parts_.lanes.Push([this, task] { LeaveInOrder(TaskPtr(task), nullptr); });
       return;
     }

@@ -11,6 +11,7 @@ constexpr std::int64_t kLookNs = 500'000;             // between looks at other 
 constexpr std::int64_t kTurnAfterNs = 20'000'000;     // of waiting
 constexpr std::int64_t kGoAfterNs = 1'000'000'000;    // of having the turn
 constexpr std::int64_t kOthersEndNs = 100'000'000'000;
+constexpr std::int64_t kLetGoNs = 10'000'000;
 }  // namespace
 
 ArgumentAdmission::ArgumentAdmission(std::span<node::RankBlock> blocks, std::uint32_t my_index,
@@ -66,7 +67,14 @@ bool ArgumentAdmission::OthersMayEnd(std::uint64_t bytes, std::int64_t since_ns)
   std::uint64_t all = 0;
   for (const node::RankBlock& block : blocks_) all += block.admitted_bytes.load(std::memory_order_relaxed);
   if (all <= bytes) return false;
-  return node::SumLoad(blocks_).running > 0 || base::NowNanoseconds() - since_ns < kOthersEndNs;
+  // Who has hooks counts as running itself; a lane does not.
+  const std::int64_t own = WaitHooks::OfThisThread() != nullptr ? 1 : 0;
+  return node::SumLoad(blocks_).running > own || base::NowNanoseconds() - since_ns < kOthersEndNs;
+}
+
+void ArgumentAdmission::LetOthersGo() const {
+  WaitPoint nobody_tells(progress_);
+  nobody_tells.Wait(base::NowNanoseconds() + kLetGoNs);
 }
 
 void ArgumentAdmission::Entry::EndTurn() {

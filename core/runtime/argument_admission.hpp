@@ -59,8 +59,10 @@ class ArgumentAdmission {
   /// not wait itself.
   Entry Admit(std::uint64_t bytes, bool nested);
   /// For who was admitted with `bytes` and found no room: whether other tasks hold arguments that may yet go. Not where no
-  /// thread of the node computes, and it was waited for 100 s since `since_ns`.
+  /// other thread of the node computes, and it was waited for 100 s since `since_ns`. To be asked by the task's own thread.
   bool OthersMayEnd(std::uint64_t bytes, std::int64_t since_ns) const;
+  /// For who let go of what it had: blocks or parks for a moment, as it may find no room again at once.
+  void LetOthersGo() const;
 
  private:
   Ticket Raise(std::uint64_t bytes, bool even_if_full);

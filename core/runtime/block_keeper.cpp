@@ -50,7 +50,7 @@ void BlockKeeper::On(Rank from, const wire::BytesAsk& message) {
   }
   if (const auto known = copies_.find(message.id); known != copies_.end() && known->second.here) {
     if (TellHere(from, message.id, known->second.entry)) return;
-    copies_.erase(known);  // dropped for lack of room
+    copies_.erase(known);  // dropped for lack of room, so nobody is served from it
   }
   const auto [it, is_new] = copies_.try_emplace(message.id);
   Copy& copy = it->second;
@@ -157,11 +157,18 @@ std::uint32_t BlockKeeper::NewTag() {
 void BlockKeeper::EndPull(Copy& copy) {
   tags_in_use_.erase(copy.tag);
   --under_way_;
+  StartWaiting();
+}
+
+void BlockKeeper::StartWaiting() {
+  // One that fails at once ends its pull in here: a long row of those must not grow the stack.
+  if (std::exchange(starts_waiting_, true)) return;
   while (!waiting_.empty() && under_way_ < kPullsAtOnce) {
     const ObjectId next = waiting_.front();
     waiting_.pop_front();
-    StartCopy(copies_.find(next));  // it may fail, which ends no pull
+    StartCopy(copies_.find(next));
   }
+  starts_waiting_ = false;
 }
 
 void BlockKeeper::BeginPull(Copy& copy, Rank source, bool may_redirect, std::uint32_t next_tag) {
@@ -250,17 +257,20 @@ void BlockKeeper::FinishCopy(Copies::iterator it) {
   Copy& copy = it->second;
   const ObjectId id = it->first;
   copy.receive = 0;
-  store_.Seal(copy.entry, std::move(copy.extent), {id, copy.wanted.size, copy.wanted.type_hash, copy.wanted.format, true});
+  const std::uint32_t entry = copy.entry;
+  // Pinned until those who asked and those who are served have pins of their own: else it could be dropped for room.
+  store_.Seal(entry, std::move(copy.extent), {id, copy.wanted.size, copy.wanted.type_hash, copy.wanted.format, true}, true);
   copy.here = true;
   // Those that are served keep it from now on as readers do.
   if (const auto serving = serving_.find(id); serving != serving_.end())
     for (Serve& serve : serving->second.active)
-      if (!serve.entry && store_.Pin(copy.entry, id)) serve.entry = copy.entry;
+      if (!serve.entry && store_.PinOwn(entry, id)) serve.entry = entry;
   for (const Rank asker : std::exchange(copy.askers, {}))
-    if (!TellHere(asker, id, copy.entry)) TellFailed(asker, id, Gone(id));
+    if (!TellHere(asker, id, entry)) TellFailed(asker, id, Gone(id));
   EndPull(copy);
+  store_.Unpin(entry);
   if (!copy.forgotten) return;
-  store_.Free(copy.entry, id);
+  store_.Free(entry, id);
   copies_.erase(it);
 }
 
@@ -306,7 +316,7 @@ void BlockKeeper::On(Rank from, const wire::Pull& message) {
     return;
   }
   const std::uint32_t entry = of_copy ? it->second.entry : message.entry;
-  const auto view = store_.Pin(entry, message.id);
+  const auto view = store_.PinOwn(entry, message.id);
   if (!view) {
     // A copy that was dropped is asked for where it came from.
     if (of_copy)
@@ -379,6 +389,14 @@ void BlockKeeper::Sweep() {
     for (const Serve& serve : serving.active)
       if (serve.entry) store_.Unpin(*serve.entry);
   serving_.clear();
+}
+
+void GiveBackHanded(LocalStore& store, std::span<const std::byte> message) {
+  wire::Reader reader(message);
+  wire::Header header;
+  reader(header);
+  if (header.kind != wire::Kind::kBytesHere) return;
+  if (const auto here = wire::Decode<wire::BytesHere>(reader); !here.error) store.Unpin(here.entry);
 }
 
 }  // namespace manta::runtime

@@ -15,6 +15,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -111,6 +112,7 @@ class BlockKeeper {
   void EndServe(const ObjectId& id, Rank to, std::uint32_t tag);
   std::uint32_t NewTag();
   void EndPull(Copy& copy);
+  void StartWaiting();
 
   const Options options_;
   std::vector<Rank> node_ranks_;             // of this node, in order
@@ -127,9 +129,13 @@ class BlockKeeper {
   std::unordered_set<std::uint32_t> tags_in_use_;
   std::size_t under_way_ = 0;     // copies that were begun and are not here
   std::deque<ObjectId> waiting_;  // copies that were not begun
+  bool starts_waiting_ = false;   // in StartWaiting
 
   std::mutex steps_mutex_;
   std::vector<std::function<void()>> steps_;  // to be taken under the token; guarded by steps_mutex_
 };
+
+/// For a rank that drops a message, as its session is over: gives back the pin that it may hand over.
+void GiveBackHanded(LocalStore& store, std::span<const std::byte> message);
 
 }  // namespace manta::runtime

@@ -23,22 +23,23 @@ class TaskInvocation final : public detail::Invocation {
     const std::span<const detail::ArgumentRef> all = task_.arguments();
     if (all.empty()) return;
     const std::uint64_t bytes = objects_.BytesToKeep(all);
-    // What was brought ahead is admitted.
-    if (objects_.admission().IsSmall(bytes) || task_.argument_part()->has_kept()) {
+    if (objects_.admission().IsSmall(bytes) || IsBroughtAhead(all)) {
       KeepAll(all, false);
       return;
     }
+    objects_.CheckSizes(all);
     const std::int64_t since = base::NowNanoseconds();
-    for (;;) {
+    for (;; objects_.admission().LetOthersGo()) {
       admitted_ = objects_.admission().Admit(bytes, nested);
       try {
         KeepAll(all, objects_.admission().IsLarge(bytes));
         admitted_.EndTurn();
         return;
       } catch (const OutOfMemoryError&) {
-        // Others' arguments have its room. They go when those tasks end; for who waits for this one they never do.
+        // Others' arguments have its room. They go when those tasks end; for who waits for this one they never do, as
+        // the one below on this stack.
         kept_.clear();
-        if (!objects_.admission().OthersMayEnd(bytes, since)) throw;
+        if (nested || !objects_.admission().OthersMayEnd(bytes, since)) throw;
         admitted_ = {};
       }
     }
@@ -87,6 +88,18 @@ class TaskInvocation final : public detail::Invocation {
   void ReturnActor(std::shared_ptr<void> instance) override { result_.actor = std::move(instance); }
 
  private:
+  /// With what admits it. Where a part could not be brought all is let go of, to be waited for as if nothing had been.
+  bool IsBroughtAhead(std::span<const detail::ArgumentRef> all) {
+    task::ArgumentPart& part = *task_.argument_part();
+    if (!part.has_kept()) return false;
+    const std::vector<std::shared_ptr<const void>>& kept = part.MakeKept().values;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (kept[i] != nullptr || !all[i].object || objects_.IsHere(*object::StateOf(all[i].object))) continue;
+      part.DropKept();
+      return false;
+    }
+    return true;
+  }
   void KeepAll(std::span<const detail::ArgumentRef> all, bool is_large) {
     std::vector<std::size_t> here;
     for (std::size_t i = 0; i < all.size(); ++i) {

@@ -41,7 +41,7 @@ bool LocalStore::TryCountLive(std::shared_ptr<const void>& live, std::uint64_t s
   return true;
 }
 
-void LocalStore::Seal(std::uint32_t entry, Extent&& extent, const Facts& facts) {
+void LocalStore::Seal(std::uint32_t entry, Extent&& extent, const Facts& facts, bool pinned) {
   extent.store_.reset();
   std::lock_guard lock(mutex_);
   // Known here before others know of it: they may be done with it at once.
@@ -52,8 +52,14 @@ void LocalStore::Seal(std::uint32_t entry, Extent&& extent, const Facts& facts) 
   held.size = facts.size_bytes;
   held.is_copy = facts.is_copy;
   held.age = ++last_age_;
-  by_age_.emplace(held.age, entry);
+  AgesOf(held).emplace(held.age, entry);
   entries_.Seal(entry, facts.id, held.offset, facts.size_bytes, facts.type_hash, facts.note);
+  if (pinned) entries_.Pin(entry, facts.id);
+}
+
+std::optional<std::uint32_t> LocalStore::Reserve() {
+  const auto entry = entries_.Reserve();
+  return entry || !DropOldestCopy() ? entry : entries_.Reserve();
 }
 
 std::optional<std::uint32_t> LocalStore::Publish(Extent&& extent, const Facts& facts) {
@@ -112,7 +118,7 @@ void LocalStore::FreeLocked(std::uint32_t entry) {
     held.forgotten = true;
     return;
   }
-  if (held.here) by_age_.erase(held.age);
+  if (held.here) AgesOf(held).erase(held.age);
   // Retired and among the dying in one step, so that its last reader finds it there.
   if (entries_.Retire(entry)) {
     Erase(it);
@@ -163,17 +169,16 @@ void LocalStore::FreeAll() {
 std::uint64_t LocalStore::FreeCheaply(std::uint64_t size_bytes) {
   std::uint64_t freed = 0;
   std::lock_guard lock(mutex_);
-  for (auto age = by_age_.begin(); age != by_age_.end() && freed < size_bytes;) {
+  for (auto age = cheap_.begin(); age != cheap_.end() && freed < size_bytes;) {
     const std::uint32_t entry = age->second;
     const auto it = held_.find(entry);
     Held& held = it->second;
-    const bool goes = held.is_copy ? entries_.TryRetire(entry) : held.file != 0 && entries_.TryUnload(entry);
-    if (!goes) {
+    if (!(held.is_copy ? entries_.TryRetire(entry) : entries_.TryUnload(entry))) {
       ++age;
       continue;
     }
     freed += held.size;
-    age = by_age_.erase(age);
+    age = cheap_.erase(age);
     if (held.is_copy) {
       Erase(it);
     } else {
@@ -184,11 +189,27 @@ std::uint64_t LocalStore::FreeCheaply(std::uint64_t size_bytes) {
   return freed;
 }
 
+/// For its entry.
+bool LocalStore::DropOldestCopy() {
+  {
+    std::lock_guard lock(mutex_);
+    const auto age = std::find_if(cheap_.begin(), cheap_.end(), [this](const auto& one) {
+      return held_.at(one.second).is_copy && entries_.TryRetire(one.second);
+    });
+    if (age == cheap_.end()) return false;
+    const auto it = held_.find(age->second);
+    cheap_.erase(age);
+    Erase(it);
+  }
+  TellFree();
+  return true;
+}
+
 std::optional<LocalStore::Bytes> LocalStore::BeginUnload() {
   std::lock_guard lock(mutex_);
-  for (const auto& [age, entry] : by_age_) {
+  for (const auto& [age, entry] : costly_) {
     const Held& held = held_.at(entry);
-    if (held.is_copy || held.file != 0 || entries_.IsPinned(entry)) continue;
+    if (entries_.IsPinned(entry)) continue;
     if (!entries_.Pin(entry, held.id)) continue;
     return Bytes{entry, held.id, At(held.offset), held.size};
   }
@@ -201,6 +222,7 @@ std::uint64_t LocalStore::EndUnload(std::uint32_t entry, node::SpillFiles::File 
     std::lock_guard lock(mutex_);
     const auto it = held_.find(entry);  // there: we have it pinned
     Held& held = it->second;
+    if (!held.dying) costly_.erase(held.age);
     held.file = file;
     entries_.Unpin(entry);
     if (held.dying) {
@@ -209,9 +231,10 @@ std::uint64_t LocalStore::EndUnload(std::uint32_t entry, node::SpillFiles::File 
       Erase(it);
     } else if (file != 0 && entries_.TryUnload(entry)) {
       freed = held.size;
-      by_age_.erase(held.age);
       held.here = false;
       FreeBytes(held);
+    } else {
+      AgesOf(held).emplace(held.age, entry);
     }
   }
   if (freed != 0) TellFree();
@@ -247,7 +270,7 @@ std::optional<LocalStore::Kept> LocalStore::EndLoad(std::uint32_t entry, std::op
     held.offset = extent->offset();
     extent->store_.reset();
     held.age = ++last_age_;
-    by_age_.emplace(held.age, entry);
+    AgesOf(held).emplace(held.age, entry);
     entries_.Reload(entry, held.offset);
     if (entries_.Pin(entry, held.id)) kept = KeepPinned(entry);
   }

@@ -77,8 +77,9 @@ class LocalStore {
   /// are gone. False: there is no room for so many bytes.
   bool TryCountLive(std::shared_ptr<const void>& live, std::uint64_t size_bytes);
   std::uint64_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
-  /// An entry for what will be sealed, so that it is there then. Give it to Seal or back.
-  std::optional<std::uint32_t> Reserve() { return entries_.Reserve(); }
+  /// An entry for what will be sealed, so that it is there then. Give it to Seal or back. Where none is free the oldest
+  /// copy that nobody reads makes way.
+  std::optional<std::uint32_t> Reserve();
   void GiveBack(std::uint32_t entry) { entries_.GiveBack(entry); }
   struct Facts {
     ObjectId id;
@@ -87,8 +88,9 @@ class LocalStore {
     std::uint32_t note = 0;
     bool is_copy = false;  // of bytes that another node has: goes when room is needed
   };
-  /// Makes filled bytes visible, which are the store's from then on.
-  void Seal(std::uint32_t entry, Extent&& extent, const Facts& facts);
+  /// Makes filled bytes visible, which are the store's from then on. `pinned`: until Unpin, so that a copy is not dropped
+  /// before its first reader is there.
+  void Seal(std::uint32_t entry, Extent&& extent, const Facts& facts, bool pinned = false);
   /// The same, or nothing when no entry is free (then the extent is still the caller's).
   std::optional<std::uint32_t> Publish(Extent&& extent, const Facts& facts);
 
@@ -97,8 +99,15 @@ class LocalStore {
   /// or its bytes are not in the segment.
   std::optional<node::EntryView> Pin(std::uint32_t entry, ObjectId id) { return entries_.Pin(entry, id); }
   void Unpin(std::uint32_t entry);
-  /// A pin for a rank of this node that is about to be told, see ObjectEntryTable.
+  /// The same of an entry of this rank, for its keeper: under the lock of who makes room, which for a moment refuses also
+  /// what stays. So nothing means that the bytes are not here.
+  std::optional<node::EntryView> PinOwn(std::uint32_t entry, ObjectId id) {
+    std::lock_guard lock(mutex_);
+    return entries_.Pin(entry, id);
+  }
+  /// That pin for a rank of this node which is about to be told, see ObjectEntryTable.
   bool PinFor(std::uint32_t reader, std::uint32_t entry, ObjectId id) {
+    std::lock_guard lock(mutex_);
     return entries_.PinFor(reader, entry, id).has_value();
   }
   /// The bytes of an entry, pinned until the last copy of `in` goes, which may come after this store's end.
@@ -156,7 +165,7 @@ class LocalStore {
     ObjectId id;
     std::uint64_t offset = 0;
     std::uint64_t size = 0;
-    std::uint64_t age = 0;  // key in by_age_
+    std::uint64_t age = 0;  // key in AgesOf
     node::SpillFiles::File file = 0;
     bool is_copy = false;
     bool here = true;      // else unloaded
@@ -165,11 +174,15 @@ class LocalStore {
     bool forgotten = false;  // freed while it was being loaded
   };
   using Entries = std::unordered_map<std::uint32_t, Held>;
+  using Ages = std::map<std::uint64_t, std::uint32_t>;  // entries by age
 
   void Abandon(std::uint64_t offset);
   void FreeLocked(std::uint32_t entry);
   void Erase(Entries::iterator it);
   void FreeBytes(Held& held);
+  /// Of what is here and not dying.
+  Ages& AgesOf(const Held& held) { return held.is_copy || held.file != 0 ? cheap_ : costly_; }
+  bool DropOldestCopy();
   void TellFree();
 
   const std::span<std::byte> segment_;
@@ -179,7 +192,9 @@ class LocalStore {
   node::ObjectEntryTable entries_;
   std::mutex mutex_;
   Entries held_;                                     // guarded by mutex_, as all below
-  std::map<std::uint64_t, std::uint32_t> by_age_;    // entries that are here and not dying, by age
+  // Apart, so that who needs room walks past none that he has no use for.
+  Ages cheap_;   // copies, and what is in a file too
+  Ages costly_;  // what would have to be written
   std::uint64_t last_age_ = 0;
   std::uint64_t dying_ = 0;                          // how many
   std::mutex told_mutex_;                            // never held with mutex_

@@ -179,16 +179,26 @@ bool ObjectPlane::TryKeep(ObjectState& object, bool as_bytes, KeptBytes* kept) {
   return true;
 }
 
+namespace {
+/// Of an argument that lies in a store; else 0.
+std::uint64_t BytesInStore(const detail::ArgumentRef& argument) {
+  if (!argument.object) return 0;
+  ObjectState& object = *object::StateOf(argument.object);
+  if (object.inside()) return 0;
+  std::lock_guard lock(object.Lock());
+  const Cold* const cold = object.cold();
+  return cold != nullptr && cold->location ? cold->size : 0;
+}
+}  // namespace
+
 std::uint64_t ObjectPlane::BytesToKeep(std::span<const detail::ArgumentRef> arguments) const {
   std::uint64_t bytes = 0;
-  for (const detail::ArgumentRef& argument : arguments) {
-    if (!argument.object) continue;
-    ObjectState& object = *object::StateOf(argument.object);
-    if (object.inside()) continue;
-    std::lock_guard lock(object.Lock());
-    if (const Cold* cold = object.cold(); cold != nullptr && cold->location) bytes += cold->size;
-  }
+  for (const detail::ArgumentRef& argument : arguments) bytes += BytesInStore(argument);
   return bytes;
+}
+
+void ObjectPlane::CheckSizes(std::span<const detail::ArgumentRef> arguments) const {
+  for (const detail::ArgumentRef& argument : arguments) CheckSize(BytesInStore(argument));
 }
 
 bool ObjectPlane::IsHere(ObjectState& object) {
@@ -198,19 +208,23 @@ bool ObjectPlane::IsHere(ObjectState& object) {
 }
 
 ObjectPlane::KeptBytes ObjectPlane::KeepHere(ObjectState& object, bool as_bytes) {
-  KeptBytes kept;
-  if (TryKeep(object, as_bytes, &kept)) return kept;
-  WaitPoint here(progress_);
-  object::ErrorPtr error;
-  Bring(object, as_bytes, [&](const KeptBytes& bytes, const object::ErrorPtr& why_not) {
-    kept = bytes;
-    error = why_not;
-    here.Signal();
+  if (KeptBytes kept; TryKeep(object, as_bytes, &kept)) return kept;
+  struct Waiting {
+    explicit Waiting(worker::Progress& progress) : here(progress) {}
+    WaitPoint here;
+    KeptBytes kept;
+    object::ErrorPtr error;
+  };
+  // Shared: the wait throws where there is no memory to park in, and the callback comes all the same.
+  const auto waiting = std::make_shared<Waiting>(progress_);
+  Bring(object, as_bytes, [waiting](const KeptBytes& bytes, const object::ErrorPtr& why_not) {
+    waiting->kept = bytes;
+    waiting->error = why_not;
+    waiting->here.Signal();
   });
-  // Also past a timeout of the caller's: the callback writes here.
-  here.Wait(-1);
-  if (error != nullptr) object::Throw(*error);
-  return kept;
+  waiting->here.Wait(-1);  // also past a timeout of the caller's
+  if (waiting->error != nullptr) object::Throw(*waiting->error);
+  return std::move(waiting->kept);
 }
 
 void ObjectPlane::Bring(ObjectState& object, bool as_bytes, Brought then) {

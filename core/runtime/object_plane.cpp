@@ -57,22 +57,37 @@ bool ObjectPlane::CountLive(std::shared_ptr<const void>& live, std::uint64_t siz
   return size_bytes <= options_.inline_bytes || room_.TryCountLive(live, size_bytes);
 }
 
+namespace {
+/// The type of a value that is kept as it is and that nobody reads, who would keep it; else null. Locked.
+const TypeOps* OpsOfUnread(const ObjectState& object) {
+  const Cold* const cold = object.cold();
+  if (!object.owned() || object.inside() || cold == nullptr || cold->location || cold->data != nullptr) return nullptr;
+  return cold->live != nullptr && cold->live.use_count() == 1 ? cold->ops : nullptr;
+}
+}  // namespace
+
 void ObjectPlane::SealLive(std::uint64_t size_bytes) {
   if (seals_live_.exchange(true, std::memory_order_acquire)) return;
-  std::uint64_t sealed = 0;
+  // Held one at a time: who waits for room below keeps nothing alive that would go meanwhile.
+  std::vector<ObjectId> candidates;
   for (const Handle& held : pool_.Snapshot()) {
-    ObjectState& object = *object::StateOf(held);
+    const ObjectState& object = *object::StateOf(held);
+    std::lock_guard lock(object.Lock());
+    if (OpsOfUnread(object) != nullptr) candidates.push_back(object.id);
+  }
+  std::uint64_t sealed = 0;
+  for (const ObjectId& id : candidates) {
     if (sealed >= size_bytes) break;
+    const Handle held = pool_.FindOwned(id);
+    if (!held) continue;
+    ObjectState& object = *object::StateOf(held);
     std::shared_ptr<const void> live;
     const TypeOps* ops = nullptr;
     {
       std::lock_guard lock(object.Lock());
-      const Cold* cold = object.cold();
-      if (!object.owned() || object.inside() || cold == nullptr || cold->location || cold->data != nullptr) continue;
-      // Who reads it keeps it.
-      if (cold->live == nullptr || cold->live.use_count() > 1) continue;
-      live = cold->live;
-      ops = cold->ops;
+      ops = OpsOfUnread(object);
+      if (ops == nullptr) continue;
+      live = object.cold()->live;
     }
     try {
       const std::uint64_t size = ops->measure(live.get());
@@ -80,6 +95,8 @@ void ObjectPlane::SealLive(std::uint64_t size_bytes) {
       if (size <= options_.inline_bytes) continue;
       MakeBytes(object);
       sealed += size;
+    } catch (const OutOfMemoryError&) {
+      break;  // nor is there room for the others
     } catch (...) {  // it stays as it is; who needs it as bytes is told why it can't be written
     }
   }
@@ -160,6 +177,10 @@ std::shared_ptr<const void> ObjectPlane::Materialize(ObjectState& object, const 
   if (kept.in != nullptr && kept.size > options_.inline_bytes && object.format() == detail::Format::kPlain &&
       object.type_hash == ops.hash && ops.alignment <= kStoreAlignment)
     return {kept.in, kept.bytes};
+  // Kept as a live value, which by now may be bytes only.
+  if (kept.in != nullptr && kept.bytes == nullptr && object.format() == detail::Format::kArchive &&
+      object.type_hash == ops.hash)
+    return kept.in;
   Cold* cold = nullptr;
   for (;;) {
     {

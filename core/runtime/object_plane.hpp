@@ -110,6 +110,8 @@ class ObjectPlane {
   KeptBytes KeepHere(ObjectState& object, bool as_bytes = false);
   /// Of a task's arguments, those that lie in stores.
   std::uint64_t BytesToKeep(std::span<const detail::ArgumentRef> arguments) const;
+  /// Throws OutOfMemoryError where one of them is larger than this node's store: that of another node may have it.
+  void CheckSizes(std::span<const detail::ArgumentRef> arguments) const;
   ArgumentAdmission& admission() { return admission_; }
   /// The value of a ready object, of what was kept of it. Plain data that is large is read where it lies. User code.
   std::shared_ptr<const void> Materialize(ObjectState& object, const TypeOps& ops, const KeptBytes& kept);

@@ -142,7 +142,7 @@ void RankRuntime::OnMessage(Rank source, std::span<const std::byte> bytes) {
   wire::Header header;
   wire::Reader reader(bytes);
   reader.Raw(&header, sizeof(header));
-  if (header.session != info_.session) return;  // of a session that is over
+  if (header.session != info_.session) return GiveBackHanded(*parts_.store, bytes);  // of a session that is over
   // Nearly all are these two.
   if (header.kind == wire::Kind::kTaskPush)
     tasks_->OnTaskPush(source, bytes);
@@ -355,8 +355,8 @@ bool RankRuntime::JoinThreads(std::int64_t grace_ns) {
       executors_->Stop();
       leased_->Stop();
       actors_->DestroyAll();
+      room_->Stop();  // before the lanes, to which it gives work; nobody waits for room any more
       lanes_->Stop();
-      room_->Stop();
       std::lock_guard lock(joined->mutex);
       joined->done = true;
       joined->changed.notify_all();

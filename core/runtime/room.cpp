@@ -1,6 +1,7 @@
 #include "core/runtime/room.hpp"
 
 #include <pthread.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <chrono>
@@ -17,6 +18,9 @@ constexpr std::int64_t kMillisecond = 1'000'000;
 // How long nothing must have become free before bytes are written to disk; less where they were just now.
 constexpr std::int64_t kConsumersFirstNs = 20 * kMillisecond;
 constexpr std::int64_t kConsumersAgainNs = 2 * kMillisecond;
+// What became free meanwhile may be of no use here: a peer takes it again, or it is too small.
+constexpr std::int64_t kFreesInVainNs = 10 * kConsumersFirstNs;
+constexpr std::int64_t kPutsTurnNs = 1000 * kMillisecond;
 constexpr std::int64_t kJustNowNs = 500 * kMillisecond;
 constexpr std::int64_t kDiskRetryNs = 1000 * kMillisecond;  // after a write that failed
 constexpr std::int64_t kAskAgainNs = 2 * kMillisecond;
@@ -42,6 +46,7 @@ Room::Room(Options options, LocalStore& store, node::SpillFiles& files, Router& 
            Counters& counters)
     : options_(std::move(options)), store_(store), files_(files), router_(router), progress_(progress),
       counters_(counters) {
+  files_.GiveUp(false);  // the session before may have
   // Without the lock: a look that is missed comes 300 us later.
   store_.OnFree([this] {
     if (queue_.load(std::memory_order_relaxed)) changed_.notify_one();
@@ -64,19 +69,24 @@ object::ErrorPtr Room::TooLarge(std::uint64_t size_bytes) const {
 LocalStore::Extent Room::Allocate(std::uint64_t size_bytes, std::uint64_t instead_of) {
   CheckSize(size_bytes);
   if (auto extent = TryAllocate(size_bytes, instead_of)) return std::move(*extent);
-  WaitPoint here(progress_);
-  std::shared_ptr<LocalStore::Extent> extent;
-  object::ErrorPtr error;
+  struct Waiting {
+    explicit Waiting(worker::Progress& progress) : here(progress) {}
+    WaitPoint here;
+    std::shared_ptr<LocalStore::Extent> extent;
+    object::ErrorPtr error;
+  };
+  // Shared: the wait throws where there is no memory to park in, and the callback comes all the same.
+  const auto waiting = std::make_shared<Waiting>(progress_);
   Lock lock(mutex_);
-  const auto then = [&](std::shared_ptr<LocalStore::Extent> got, const object::ErrorPtr& why_not) {
-    extent = std::move(got);
-    error = why_not;
-    here.Signal();
+  const auto then = [waiting](std::shared_ptr<LocalStore::Extent> got, const object::ErrorPtr& why_not) {
+    waiting->extent = std::move(got);
+    waiting->error = why_not;
+    waiting->here.Signal();
   };
   Enqueue(lock, instead_of != 0 ? reads_ : puts_, size_bytes, then, instead_of);
-  here.Wait(-1);
-  if (error != nullptr) object::Throw(*error);
-  return std::move(*extent);
+  waiting->here.Wait(-1);
+  if (waiting->error != nullptr) object::Throw(*waiting->error);
+  return std::move(*waiting->extent);
 }
 
 void Room::AllocateThen(std::uint64_t size_bytes, Allocated then) {
@@ -96,6 +106,7 @@ void Room::Enqueue(Lock& lock, std::deque<Waiter>& queue, std::uint64_t size_byt
     then(nullptr, SessionIsOver());
     return;
   }
+  Wake();  // first: it throws where no thread can be made, and then nothing is in the queue
   Waiter waiter{size_bytes, instead_of, base::NowNanoseconds(), std::move(then)};
   // What makes room itself may be what the first waits for.
   if (instead_of != 0)
@@ -103,7 +114,6 @@ void Room::Enqueue(Lock& lock, std::deque<Waiter>& queue, std::uint64_t size_byt
   else
     queue.push_back(std::move(waiter));
   queue_.store(true, std::memory_order_relaxed);
-  Wake();
   lock.unlock();
 }
 
@@ -113,6 +123,7 @@ void Room::Restore(std::uint32_t entry, ObjectId id, Restored then) {
     known->second.push_back(std::move(then));
     return;
   }
+  if (!closed_) Wake();  // may throw, and then nothing was begun
   const auto file = store_.BeginLoad(entry, id);
   if (!file) {
     lock.unlock();
@@ -170,6 +181,11 @@ void Room::Wake() {
 
 void Room::Run() {
   pthread_setname_np(pthread_self(), "manta-room");
+  // A file that may not grow so large (RLIMIT_FSIZE) is a write that fails, and not the end of the job.
+  sigset_t too_large;
+  sigemptyset(&too_large);
+  sigaddset(&too_large, SIGXFSZ);
+  pthread_sigmask(SIG_BLOCK, &too_large, nullptr);
   Lock lock(mutex_);
   while (!stops_) {
     if (!reads_.empty() || !puts_.empty()) {
@@ -190,20 +206,25 @@ void Room::Run() {
 }
 
 void Room::ServeFirst(Lock& lock) {
-  std::deque<Waiter>& queue = reads_.empty() ? puts_ : reads_;
-  const std::uint64_t size = queue.front().size;
-  auto extent = store_.TryAllocate(size, queue.front().instead_of);
-  if (!extent) {
-    MakeRoom(lock, size);
-    return;
-  }
+  // A row of reads without end must not starve what asked long before them: that has what room there is.
+  const bool puts_turn = !puts_.empty() && !reads_.empty() && reads_.front().instead_of == 0 &&
+                         puts_.front().since_ns + kPutsTurnNs < reads_.front().since_ns;
+  if (puts_turn && TryServe(lock, puts_)) return;
+  if (!TryServe(lock, FirstQueue())) MakeRoom(lock, FirstQueue().front().size);
+}
+
+bool Room::TryServe(Lock& lock, std::deque<Waiter>& queue) {
+  auto extent = store_.TryAllocate(queue.front().size, queue.front().instead_of);
+  if (!extent) return false;
   const Waiter first = std::move(queue.front());
   queue.pop_front();
   queue_.store(!reads_.empty() || !puts_.empty(), std::memory_order_relaxed);
   asked_peers_for_ = 0;
+  served_at_ns_ = base::NowNanoseconds();
   lock.unlock();
   first.then(std::make_shared<LocalStore::Extent>(std::move(*extent)), nullptr);
   lock.lock();
+  return true;
 }
 
 void Room::MakeRoom(Lock& lock, std::uint64_t size_bytes) {
@@ -214,13 +235,14 @@ void Room::MakeRoom(Lock& lock, std::uint64_t size_bytes) {
   seen_frees_ = frees;
   seen_free_bytes_ = free_bytes;
   const auto waiting_since = [this] {
-    return std::max(quiet_since_ns_, (reads_.empty() ? puts_ : reads_).front().since_ns);
+    return std::max(quiet_since_ns_, FirstQueue().front().since_ns);
   };
   const std::int64_t since = waiting_since();
 
   if (store_.FreeCheaply(size_bytes) != 0) return;
   const bool just_now = spilled_at_ns_ != 0 && now - spilled_at_ns_ < kJustNowNs;
-  if (!spills_ahead_ && now - since < (just_now ? kConsumersAgainNs : kConsumersFirstNs)) {
+  const bool in_vain = now - std::max(served_at_ns_, FirstQueue().front().since_ns) > kFreesInVainNs;
+  if (!spills_ahead_ && !in_vain && now - since < (just_now ? kConsumersAgainNs : kConsumersFirstNs)) {
     changed_.wait_for(lock, kLook);
     return;
   }
@@ -232,7 +254,7 @@ void Room::MakeRoom(Lock& lock, std::uint64_t size_bytes) {
     if (stops_ || (reads_.empty() && puts_.empty())) return;
   }
   if (SpillOne(lock)) {
-    spills_ahead_ = true;
+    spills_ahead_ = !closed_;
     return;
   }
   spills_ahead_ = false;
@@ -249,7 +271,7 @@ void Room::MakeRoom(Lock& lock, std::uint64_t size_bytes) {
 /// The bytes that became free; nothing where no file was written.
 std::optional<std::uint64_t> Room::SpillOne(Lock& lock) {
   const std::int64_t now = base::NowNanoseconds();
-  if (!files_.enabled() || (disk_failed_at_ns_ != 0 && now - disk_failed_at_ns_ < kDiskRetryNs)) return std::nullopt;
+  if (!files_.enabled() || closed_ || (disk_failed_at_ns_ != 0 && now - disk_failed_at_ns_ < kDiskRetryNs)) return std::nullopt;
   lock.unlock();
   const auto bytes = store_.BeginUnload();
   std::optional<std::uint64_t> freed;
@@ -266,10 +288,10 @@ std::optional<std::uint64_t> Room::SpillOne(Lock& lock) {
     if (file != 0) freed = free_now;
   }
   lock.lock();
-  if (bytes) {
+  if (bytes && !closed_) {
     if (!error.empty() && disk_error_.empty()) base::SayLine("objects can't be moved to disk: " + error);
     disk_error_ = error;
-    disk_failed_at_ns_ = error.empty() ? 0 : now;
+    disk_failed_at_ns_ = error.empty() ? 0 : base::NowNanoseconds();
     if (error.empty()) spilled_at_ns_ = base::NowNanoseconds();
   }
   return freed;
@@ -279,7 +301,7 @@ void Room::FreeForPeers(Lock& lock) {
   const std::uint64_t wanted = std::exchange(wanted_, 0);
   std::uint64_t freed = store_.FreeCheaply(wanted);
   // Who needs room here goes first.
-  while (freed < wanted && !stops_ && reads_.empty() && puts_.empty()) {
+  while (freed < wanted && !closed_ && reads_.empty() && puts_.empty()) {
     const auto more = SpillOne(lock);
     if (!more) return;
     freed += *more;
@@ -307,7 +329,7 @@ std::string Room::WhyNoRoom(std::uint64_t size_bytes, const std::string& disk_er
 }
 
 void Room::FailFirst(Lock& lock) {
-  std::deque<Waiter>& queue = reads_.empty() ? puts_ : reads_;
+  std::deque<Waiter>& queue = FirstQueue();
   const Waiter first = std::move(queue.front());
   queue.pop_front();
   queue_.store(!reads_.empty() || !puts_.empty(), std::memory_order_relaxed);
@@ -329,6 +351,7 @@ void Room::Close() {
   {
     Lock lock(mutex_);
     closed_ = true;
+    files_.GiveUp(true);  // a slow disk must not hold the session's end up
     for (std::deque<Waiter>* queue : {&reads_, &puts_}) {
       for (Waiter& one : *queue) waiters.push_back(std::move(one));
       queue->clear();

@@ -7,7 +7,7 @@
 //
 // In this order, until the first in the queue has room (what is read goes before what is new):
 //   1. copies of other nodes' objects, and bytes that are in a file too, are dropped where nobody reads them;
-//   2. while bytes are being freed by those who use them, it waits for that ("consumers first");
+//   2. while bytes are being freed by those who use them, it waits for that ("consumers first"), as long as somebody gets room;
 //   3. values that count against the store are written into it, the oldest bytes of this rank that nobody reads are written to files, and the ranks of the node are asked to do the
 //      same with theirs; once this has begun, an eighth of the store is kept free ahead of need;
 //   4. who has waited for `wait_seconds` in which nothing became free on the node gets OutOfMemoryError.
@@ -92,7 +92,9 @@ class Room {
                std::uint64_t instead_of = 0);
   void Wake();
   void Run();
+  std::deque<Waiter>& FirstQueue() { return reads_.empty() ? puts_ : reads_; }
   void ServeFirst(Lock& lock);
+  bool TryServe(Lock& lock, std::deque<Waiter>& queue);
   void MakeRoom(Lock& lock, std::uint64_t size_bytes);
   std::optional<std::uint64_t> SpillOne(Lock& lock);
   void FreeForPeers(Lock& lock);
@@ -126,6 +128,7 @@ class Room {
   // Written by the thread only.
   std::uint64_t seen_frees_ = 0, seen_free_bytes_ = 0;
   std::int64_t quiet_since_ns_ = 0;  // since when nothing has become free
+  std::int64_t served_at_ns_ = 0;    // when the last one had room
   std::int64_t spilled_at_ns_ = 0;   // the last time; 0: never
   std::int64_t disk_failed_at_ns_ = 0;
   std::int64_t asked_peers_at_ns_ = 0;

@@ -225,11 +225,16 @@ void TaskPlane::ArgumentsDone(TaskPtr task) {
   if (AwaitActor(task)) GoOn(std::move(task));
 }
 
+__attribute__((noinline)) bool& TaskPlane::GoesOnWithOthers() {
+  thread_local constinit bool draining = false;
+  return draining;
+}
+
 /// Goes on with a task, one after another on this thread: the failure of one may make the next ready, and a chain of
 /// those must not grow the stack.
 void TaskPlane::GoOn(TaskPtr task) {
   thread_local constinit task::RecordList ready;
-  thread_local constinit bool draining = false;
+  bool& draining = GoesOnWithOthers();
   if (draining) {
     ready.Push(task.Release());
     return;

@@ -108,9 +108,12 @@ class TaskPlane final : private task::ArgumentEvents {
   // ---- placing and running ----
   /// Finds a rank and resources. Maybe under the token.
   void Place(TaskPtr task);
-  /// Sends the task; its arguments are serialized first where they are only live (in a lane, if under the token).
+  /// Sends the task; its arguments are serialized first where they are only live (in a lane, where it must not block).
   void SendTo(TaskPtr&& task, Rank to);
   static bool ArgumentsHaveBytes(const TaskRecord& record);
+  /// Whether this thread must neither block nor run user code: it has the token, or tells those who wait for an object,
+  /// the others of whom would have to wait too (or a flow of this very thread, for it).
+  bool MustNotBlock() const { return parts_.progress.HeldByThisThread() || GoesOnWithOthers(); }
   /// Serializes the arguments that are only live. User code. Returns the error if one can't be.
   object::ErrorPtr MakeArgumentBytes(TaskRecord& record);
   /// An owned task that is to run on this rank: brings its arguments here, then runs it.
@@ -193,6 +196,8 @@ class TaskPlane final : private task::ArgumentEvents {
   // this thread.
   void ArgumentsDone(TaskPtr task) override;
   bool AwaitActor(const TaskPtr& task);
+  /// Whether this thread is inside GoOn.
+  static bool& GoesOnWithOthers();
   void GoOn(TaskPtr task);
   void ArgumentsReady(TaskPtr&& task);
   static bool MustFail(const TaskRecord& record);

@@ -33,7 +33,7 @@ void TaskPlane::SendTo(TaskPtr&& task, Rank to) {
   TaskRecord& record = *task;
   // Arguments that are only live are serialized first; that is the user's code.
   if (!ArgumentsHaveBytes(record)) {
-    if (parts_.progress.HeldByThisThread()) {
+    if (MustNotBlock()) {
       parts_.lanes.Push([this, task = std::move(task), to] { SendTo(TaskPtr(task), to); });
       return;
     }

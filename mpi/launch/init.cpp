@@ -82,7 +82,9 @@ void EndSessionHere(std::int64_t grace_ns) {
     if (job.process->CollectiveCommand(Process::Command::kExit, &text, &code) == Process::Command::kExit) break;
     if (job.stuck) {  // another session begins: only when the old one's last task has ended
       job.session->JoinThreads(-1);
+      job.session->Sweep();
       job.session.reset();
+      job.process->EmptyStore();
     }
     BeginSession(DeserializeSettings(text), config);
     job.session->WaitForEnd();

@@ -12,6 +12,7 @@
 
 #include "core/base/log.hpp"
 #include "core/node/ring_transport.hpp"
+#include "core/runtime/block_keeper.hpp"
 #include "core/task/code_address.hpp"
 #include "core/topology/binding.hpp"
 #include "gpu/make_backend.hpp"
@@ -26,7 +27,11 @@ constexpr int kUsageExit = 2;
 /// Leftovers of a session: every message in them is for objects that no longer exist.
 class Discard final : public MessageHandler {
  public:
-  void OnMessage(Rank, std::span<const std::byte>) override {}
+  explicit Discard(runtime::LocalStore& store) : store_(store) {}
+  void OnMessage(Rank, std::span<const std::byte> message) override { runtime::GiveBackHanded(store_, message); }
+
+ private:
+  runtime::LocalStore& store_;
 };
 
 /// How many tasks Slurm's launcher started, of which this process is one; 1 where none did. A program that a batch
@@ -276,7 +281,7 @@ Process::Command Process::CollectiveCommand(Command mine, std::string* settings_
 }
 
 void Process::DrainLeftovers() {
-  Discard discard;
+  Discard discard(*store_);
   while (mpi_->Poll(discard, 256) != 0 || (ring_ && (ring_->Poll(discard, 256) != 0 || ring_->MayHaveIncoming()))) {
   }
 }
@@ -284,7 +289,7 @@ void Process::DrainLeftovers() {
 void Process::CollectiveQuiesce(bool stuck) {
   // All have stopped sending; what was sent on this node lies in the rings. (Messages by MPI that come later still
   // carry their session's number and are dropped by it.)
-  Discard discard;
+  Discard discard(*store_);
   while (rma_ && rma_->MayHaveIncoming()) rma_->Poll(discard, 1);
   for (; bulk_ && !bulk_->Flushed(); DrainLeftovers()) bulk_->PollMoves();  // who is stuck has not flushed
   MPI_Request request = MPI_REQUEST_NULL;
@@ -297,7 +302,7 @@ void Process::CollectiveQuiesce(bool stuck) {
   }
   DrainLeftovers();
   if (bulk_) bulk_->CancelReceives();
-  if (!stuck) store_->FreeAll();
+  if (!stuck) EmptyStore();
   world_.CollectiveBarrier();
 }
 
@@ -306,7 +311,7 @@ void Process::CollectiveClose(bool stuck) {
     FinalizeOnly();
     return;
   }
-  Discard discard;
+  Discard discard(*store_);
   mpi_->CollectiveClose(discard);
   if (mpi_bulk_) mpi_bulk_->CollectiveClose();
   window_->CollectiveClose();

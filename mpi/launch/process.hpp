@@ -48,6 +48,9 @@ class Process {
   /// Between sessions: nothing is under way any more, leftovers are dropped. `stuck`: a task of this rank still runs
   /// and may read the store. Collective.
   void CollectiveQuiesce(bool stuck);
+  /// Of this rank: what its session has left in the store goes once nobody reads it. After that session; CollectiveQuiesce
+  /// does it where it is not stuck.
+  void EmptyStore() { store_->FreeAll(); }
   /// Ends everything in order and finalizes MPI, unless it is the user's. If any rank is `stuck`, nothing is freed.
   /// Collective.
   void CollectiveClose(bool stuck);

@@ -3,7 +3,8 @@
 // die at any step. Wrong is a reader that sees other bytes than its object's, and an entry that never becomes free.
 //
 // The owner may also retire what nobody reads, and leave what somebody does as it was (TryRetire). A pin may be handed:
-// the keeper raises the reader's own word, in which that reader has pins too, and then tells it (PinFor).
+// the keeper raises the reader's own word, in which that reader has pins too, and then tells it (PinFor). The two run on
+// two threads of a rank, under one lock, so that the keeper is never refused what stays.
 
 #include <gtest/gtest.h>
 
@@ -11,6 +12,7 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/models/explorer.hpp"
@@ -20,7 +22,7 @@ namespace {
 
 constexpr int kReaders = 2;
 constexpr std::uint8_t kObjects = 2;  // that the entry holds, one after the other, numbered from 1
-enum Variable : std::uint8_t { kState, kId, kBytes, kPins0, kPins1, kVariables };
+enum Variable : std::uint8_t { kState, kId, kBytes, kPins0, kPins1, kLock, kVariables };
 enum StateValue : std::uint8_t { kFree, kSealed, kRetired };
 
 /// Ways to get it wrong.
@@ -36,13 +38,14 @@ struct Variant {
   std::uint8_t tries = 0;  // the owner's TryRetires
   bool handed = false;     // the second pin is handed to the first reader by the keeper
   bool drops_while_handing = false;
+  bool locks_store = true;  // who hands pins, and who tries
 };
 
 enum ReaderStep : std::uint8_t { kLookFirst, kPin, kLook, kCompare, kReadOnce, kReadAgain, kUnpin, kGone, kDead };
 enum OwnerStep : std::uint8_t { kRetire, kScan0, kScan1, kReclaim, kWriteId, kWriteBytes, kSeal, kWaits, kRestore, kFinished };
 
 struct State {
-  std::array<std::uint8_t, kVariables> memory{kSealed, 1, 1, 0, 0};
+  std::array<std::uint8_t, kVariables> memory{kSealed, 1, 1, 0, 0, 0};
   std::array<std::uint8_t, kReaders> reader_step{};
   std::array<StoreBuffer, kReaders> reader_buffer;
   std::uint8_t owner_step = kRetire;
@@ -50,6 +53,9 @@ struct State {
   std::uint8_t tries_left = 0;
   bool trying = false;
   bool below_zero = false;
+  bool keeper_has_lock = false;
+  bool refused_while_trying = false;  // the keeper was
+  bool refused_what_stays = false;
   StoreBuffer owner_buffer;
   bool read_wrong_bytes = false;
   auto operator<=>(const State&) const = default;
@@ -69,6 +75,7 @@ class Model {
         [](const State& s, bool is_last) -> std::string {
           if (s.read_wrong_bytes) return "wrong bytes";
           if (s.below_zero) return "pins below zero";
+          if (s.refused_what_stays) return "refused what stays";
           return is_last && s.owner_step != kFinished ? "never free" : "";
         });
   }
@@ -114,7 +121,21 @@ class Model {
   /// The pin word of a reader. What is handed to the first is in the first's.
   std::uint8_t PinsOf(int reader) const { return static_cast<std::uint8_t>(kPins0 + (variant_.handed ? 0 : reader)); }
 
-  /// One step; null when there is none (gone, or it waits for its buffer).
+  /// The lock of the store, of those who take it. False: the other has it, or it waits for its buffer.
+  bool TakeLock(State& s, const StoreBuffer& buffer) const {
+    if (!variant_.handed || !variant_.locks_store) return true;
+    if (!buffer.empty() || s.memory[kLock] != 0) return false;
+    s.memory[kLock] = 1;
+    return true;
+  }
+  void DropLock(StoreBuffer& buffer) const {
+    if (variant_.handed && variant_.locks_store) buffer.Store(kLock, 0);
+  }
+  void KeeperDropsLock(State& s, int i) const {
+    if (i == 1 && std::exchange(s.keeper_has_lock, false)) DropLock(s.reader_buffer[1]);
+  }
+
+  /// One step; null when there is none (gone, or it waits for its buffer or the lock).
   const char* StepReader(State& s, int i) const {
     std::uint8_t& step = s.reader_step[i];
     StoreBuffer& buffer = s.reader_buffer[i];
@@ -123,6 +144,10 @@ class Model {
         step = buffer.Load(s.memory, kState) == kSealed ? kPin : kGone;
         return " looks at the state";
       case kPin:
+        if (i == 1 && variant_.handed) {
+          if (!TakeLock(s, buffer)) return nullptr;
+          s.keeper_has_lock = true;
+        }
         if (variant_.pin_is_locked) {
           if (!buffer.empty()) return nullptr;
           ++s.memory[PinsOf(i)];
@@ -133,9 +158,11 @@ class Model {
         return " pins";
       case kLook:
         step = buffer.Load(s.memory, kState) == kSealed ? kCompare : kUnpin;
+        if (variant_.handed && i == 1 && step == kUnpin && s.trying) s.refused_while_trying = true;
         return " looks at the state";
       case kCompare:
         step = !variant_.compares_id || buffer.Load(s.memory, kId) == expected_[i] ? kReadOnce : kUnpin;
+        if (step == kReadOnce) KeeperDropsLock(s, i);
         return " compares the id";
       case kReadOnce:
       case kReadAgain:
@@ -154,6 +181,7 @@ class Model {
         } else {
           buffer.Store(PinsOf(i), buffer.Load(s.memory, PinsOf(i)) - 1);
         }
+        KeeperDropsLock(s, i);
         step = kGone;
         return " unpins";
       default:
@@ -166,6 +194,7 @@ class Model {
     StoreBuffer& buffer = s.owner_buffer;
     switch (step) {
       case kRetire:
+        if (s.trying && !TakeLock(s, buffer)) return nullptr;
         if (variant_.retires_with_fence) {
           if (!buffer.empty()) return nullptr;
           s.memory[kState] = kRetired;
@@ -199,12 +228,15 @@ class Model {
       }
       case kRestore:
         buffer.Store(kState, kSealed);  // release: stores drain in order
+        DropLock(buffer);
         s.trying = false;
+        s.refused_what_stays = std::exchange(s.refused_while_trying, false);
         step = kRetire;
         return " leaves it as it was";
       case kReclaim:
         buffer.Store(kState, kFree);
-        s.trying = false;
+        if (s.trying) DropLock(buffer);
+        s.trying = s.refused_while_trying = false;
         ++s.object;
         step = s.object > kObjects ? kFinished : kWriteId;
         return " reclaims";
@@ -262,6 +294,7 @@ TEST(PinModel, HoldsWhenPinsAreHanded) {
 
       EXPECT_EQ(result.fault, "") << result.trace;
     }
+  EXPECT_EQ(FaultOf({.tries = 1, .handed = true, .locks_store = false}), "refused what stays");
   EXPECT_EQ(FaultOf({.pin_is_locked = false, .handed = true}), "never free") << "a raise was lost";
   EXPECT_EQ(FaultOf({.handed = true, .drops_while_handing = true}), "pins below zero");
 }

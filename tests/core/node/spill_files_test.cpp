@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -13,6 +14,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <random>
 #include <string>
@@ -113,6 +115,42 @@ void FlipByte(const fs::path& path, std::uint64_t at) {
   file.seekp(static_cast<std::streamoff>(at));
   file.put(static_cast<char>(was ^ 0x41));
   ASSERT_TRUE(file.good());
+}
+
+TEST_P(SpillFilesTest, HaveAWatcherThatIsNoChildAndEndsWithThem) {
+  const auto watchers = [this] {
+    int count = 0;
+    for (const auto& process : fs::directory_iterator("/proc")) {
+      std::ifstream file(process.path() / "cmdline", std::ios::binary);
+      const std::string line((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+      count += line.find(parent) != std::string::npos;
+    }
+    return count;
+  };
+  const int before = watchers();
+  {
+    SpillFiles files(options());
+    const Bytes bytes = SomeBytes(1000);
+    files.Write(kId, bytes.data(), bytes.size());
+    EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a program that waits for all its children would wait for it";
+    EXPECT_EQ(errno, ECHILD);
+    EXPECT_EQ(watchers(), before + 1);
+  }
+  for (const std::int64_t end = base::NowNanoseconds() + 20'000'000'000; watchers() != before && base::NowNanoseconds() < end;)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_EQ(watchers(), before);
+}
+
+TEST_P(SpillFilesTest, GiveUpInTheMiddle) {
+  SpillFiles files(options());
+  const Bytes bytes = SomeBytes(3 * kMiB);
+  const auto file = files.Write(kId, bytes.data(), bytes.size());
+  files.GiveUp(true);
+  EXPECT_THAT(WriteErrorOf(files, bytes), HasSubstr("the session ends"));
+  EXPECT_THAT(ReadBack(files, file, kId, bytes.size()), HasSubstr("the session ends"));
+  EXPECT_EQ(Files().size(), 1u) << "nothing is left of what was not written";
+  files.GiveUp(false);
+  EXPECT_EQ(ReadBack(files, file, kId, bytes.size()), "");
 }
 
 TEST_P(SpillFilesTest, GiveBackWhatWasWritten) {

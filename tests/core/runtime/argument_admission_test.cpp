@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/base/clock.hpp"
+#include "core/runtime/wait_point.hpp"
 #include "tests/core/runtime/room_node.hpp"
 
 namespace manta::runtime {
@@ -158,6 +159,32 @@ TEST_F(Admissions, GoInAfterASecondOfTheirTurn) {
   EXPECT_GE(base::NowNanoseconds() - begin, kSecond);
   EXPECT_EQ(Turn(), 2u);
   EXPECT_EQ(Total(), 1200u);
+}
+
+TEST_F(Admissions, WaitForOthersOnlyWhileThoseMayEnd) {
+  struct Hooks final : WaitHooks {
+    Hooks() { OfThisThread() = this; }
+    ~Hooks() { OfThisThread() = nullptr; }
+    bool BeforeWait() override { return false; }
+    void AfterWait(bool) override {}
+  };
+  const std::int64_t now = base::NowNanoseconds(), long_ago = now - 101 * kSecond;
+  const auto mine = of(0).TryAdmit(300);
+  EXPECT_FALSE(of(0).OthersMayEnd(300, now)) << "nobody else holds any";
+  const auto held = of(1).TryAdmit(300);
+  EXPECT_TRUE(of(0).OthersMayEnd(300, now));
+  EXPECT_FALSE(of(0).OthersMayEnd(300, long_ago)) << "nobody computes";
+
+  std::atomic<std::int32_t>& running = node.blocks()[2].running;
+  running = 1;
+  EXPECT_TRUE(of(0).OthersMayEnd(300, long_ago)) << "a lane asks, which does not count as running";
+  {
+    const Hooks executor;
+    EXPECT_FALSE(of(0).OthersMayEnd(300, long_ago)) << "who asks is the only one that runs";
+    running = 2;
+    EXPECT_TRUE(of(0).OthersMayEnd(300, long_ago));
+  }
+  running = 0;
 }
 
 TEST_F(Admissions, DoNotStarveALargeOneForSmallOnes) {

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "tests/core/runtime/keeper_world.hpp"
@@ -36,6 +39,22 @@ TEST_P(Keepers, PinWhatIsHereForTheAsker) {
   EXPECT_TRUE(world.HasWhole(Rank(1), kId, kSize)) << "pinned before it was told";
   world.at(Rank(0)).store->Reclaim();
   EXPECT_EQ(world.at(Rank(0)).store->UsedBytes(), 0u);
+}
+
+TEST_P(Keepers, HandPinsThatAreGivenBackWithTheMessage) {
+  auto world = Nodes({0, 0});
+  const auto at = world.MakeObject(Rank(0), kId, kSize);
+  ASSERT_TRUE(world.at(Rank(0)).store->PinFor(1, at.entry, kId));
+  const auto drop = [&](const auto& message) {
+    std::vector<std::byte> bytes;
+    wire::Encode(bytes, 1, message);
+    GiveBackHanded(*world.at(Rank(1)).store, bytes);
+  };
+  drop(wire::CopyNotice{kId});
+  drop(wire::BytesHere{kId, at.entry, object::ToWire(*object::MakeError(object::ErrorKind::kObjectLost, "gone"))});
+  EXPECT_EQ(world.at(Rank(0)).store->Pins(), 1u);
+  drop(wire::BytesHere{kId, at.entry, std::nullopt});
+  EXPECT_EQ(world.at(Rank(0)).store->Pins(), 0u);
 }
 
 TEST_P(Keepers, SayThatWhatWasFreedIsGone) {
@@ -324,6 +343,57 @@ TEST_P(Keepers, GiveNoTagTwiceWhileItsBytesAreComing) {
     ASSERT_LT(tag, BulkTransport::kTags);
     world.at(Rank(1)).keeper->On(Rank(0), wire::PullAnswer{other, tag, wire::PullResult::kGone, {}, 0, 0, {}});
   }
+}
+
+TEST_P(Keepers, LoseNothingToWhoMakesRoomMeanwhile) {
+  constexpr std::uint64_t kSmall = 300'000;
+  auto world = Nodes({0, 1, 1, 2, 3});
+  const auto at = world.MakeObject(Rank(0), kId, kSmall);
+  std::atomic<bool> stop{false};
+  std::thread makes_room([&] {
+    while (!stop)
+      for (int rank = 1; rank < world.size(); ++rank) world.at(Rank(rank)).store->FreeCheaply(~std::uint64_t{0});
+  });
+  bool is_whole = true;
+  for (int round = 0; round < 300 && is_whole; ++round) {
+    for (int asker = 1; asker < world.size(); ++asker) {
+      world.at(Rank(asker)).told.clear();
+      world.Ask(Rank(asker), Rank(asker == 2 ? 1 : asker), kId, at, kSmall);
+    }
+    world.Settle();
+    for (int asker = 1; asker < world.size(); ++asker) is_whole = is_whole && world.HasWhole(Rank(asker), kId, kSmall);
+  }
+  stop = true;
+  makes_room.join();
+  EXPECT_TRUE(is_whole);
+  for (int rank = 0; rank < world.size(); ++rank) EXPECT_EQ(world.at(Rank(rank)).store->Pins(), 0u) << rank;
+}
+
+TEST_P(Keepers, FailARowOfCopiesForWhichNoEntryIsLeft) {
+  constexpr std::uint32_t kAsked = 60'000;
+  auto world = Nodes({0, 1});
+  const auto at = world.MakeObject(Rank(0), kId, 64);
+  LocalStore& store = *world.at(Rank(1)).store;
+  world.Ask(Rank(1), Rank(1), kId, at, 64);
+  world.Deliver(Rank(1), Rank(1));  // it is on its way
+  std::vector<std::uint32_t> entries;
+  while (const auto entry = store.Reserve()) entries.push_back(*entry);
+  for (std::uint32_t i = 0; i < 255; ++i) store.GiveBack(entries[i]);
+  for (std::uint32_t i = 0; i < kAsked; ++i)
+    world.at(Rank(1)).keeper->On(Rank(1), wire::BytesAsk{{Rank(0), 2 + i, 1}, at, 64, 7, 0});
+  // The first ends while the others that were begun keep their entries.
+  for (int i = 0; i < 2; ++i) world.Deliver(Rank(1), Rank(0));
+  world.Deliver(Rank(0), Rank(1));
+  while (world.MoveSome()) {
+  }
+  world.Settle();
+  const auto& told = world.at(Rank(1)).told;
+  ASSERT_EQ(told.size(), 1 + kAsked);
+  EXPECT_EQ(std::count_if(told.begin(), told.end(), [](const auto& one) { return one.failed; }), kAsked);
+  store.Unpin(std::find_if(told.begin(), told.end(), [](const auto& one) { return !one.failed; })->entry);
+  world.Ask(Rank(1), Rank(1), kId, at, 64);
+  world.Settle();
+  EXPECT_TRUE(world.HasWhole(Rank(1), kId, 64)) << "it goes on";
 }
 
 TEST_P(Keepers, AreEmptyAfterASweep) {

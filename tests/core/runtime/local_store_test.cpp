@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "core/node/private_segment.hpp"
@@ -193,6 +195,48 @@ TEST_F(Stores, DropCopiesWithoutAFile) {
   EXPECT_FALSE(mine->Keep(copy, kId));
   EXPECT_TRUE(mine->Keep(own, id));
   mine->Free(copy, kId);  // its keeper does not know yet
+}
+
+TEST_F(Stores, DropTheOldestCopyForItsEntry) {
+  const ObjectId ids[] = {{Rank(0), 2, 1}, {Rank(0), 3, 1}, {Rank(0), 4, 1}};
+  const std::uint32_t read = PublishOne(ids[0], true), oldest = PublishOne(ids[1], true), newest = PublishOne(ids[2], true);
+  PublishOne();  // no copy: it would be lost
+  const auto reader = other->Keep(read, ids[0]);
+  std::uint64_t taken = 0;
+  while (mine->Keep(oldest, ids[1])) {
+    ASSERT_TRUE(mine->Reserve());
+    ASSERT_LE(++taken, layout.entries_per_rank);
+  }
+  EXPECT_GE(taken, layout.entries_per_rank - 4) << "while any entry is free it is taken";
+  EXPECT_TRUE(mine->Keep(newest, ids[2]));
+  EXPECT_EQ(mine->Reserve(), newest);
+  EXPECT_FALSE(mine->Reserve()) << "what is left is read, or no copy";
+  EXPECT_EQ(reader->bytes[0], std::byte{2});
+}
+
+TEST_F(Stores, RefuseTheirKeeperNothingThatIsHere) {
+  std::atomic<bool> stop{false};
+  std::thread makes_room([&] {
+    while (!stop) mine->FreeCheaply(layout.heap_bytes);
+  });
+  int refused = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    const std::uint32_t entry = *mine->Reserve();
+    mine->Seal(entry, *mine->TryAllocate(kBytes), {kId, kBytes, 7, 0, true}, true);
+    refused += !mine->PinFor(1, entry, kId);
+    mine->Unpin(entry);
+    // It stays for the other's sake.
+    const bool is_pinned = mine->PinOwn(entry, kId).has_value();
+    refused += !is_pinned;
+    if (is_pinned) mine->Unpin(entry);
+    if (refused != 0) break;
+    other->Unpin(entry);
+    mine->Free(entry, kId);
+  }
+  stop = true;
+  makes_room.join();
+  EXPECT_EQ(refused, 0);
+  EXPECT_EQ(mine->UsedBytes(), 0u);
 }
 
 }  // namespace

@@ -131,6 +131,48 @@ TEST_F(RoomTest, IsWaitedForWhileConsumersFreeIt) {
   EXPECT_TRUE(any_without_disk);
 }
 
+TEST_F(RoomTest, IsMadeAlsoWhileFreesAreOfNoUse) {
+  Make(2);
+  auto peers = node->store(1).TryAllocate(kMiB);
+  const Objects cold = Fill(0);
+  peers.reset();
+  std::atomic<bool> stop{false};
+  std::thread churn([&] {
+    while (!stop) {
+      {
+        const auto room = node->store(1).TryAllocate(kMiB / 2);
+        std::this_thread::sleep_for(milliseconds(1));
+      }
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+  });
+  auto put = std::async(std::launch::async, [&] { return node->Put(0, 2 * kMiB); });
+  const bool has_room = put.wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+  stop = true;
+  churn.join();
+  EXPECT_TRUE(has_room) << "a peer's coming and going held it up";
+  EXPECT_EQ(node->Read(0, put.get()), Seen::kWhole);
+}
+
+TEST_F(RoomTest, IsForPutsTooWhileOthersReadWithoutEnd) {
+  Make(1);
+  Objects objects;
+  for (int i = 0; i < 24; ++i) objects.push_back(node->Put(0, kMiB));
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> readers;
+  for (unsigned i = 0; i < 12; ++i)
+    readers.emplace_back([&, i] {
+      std::mt19937 random(i);
+      while (!stop) EXPECT_EQ(node->Read(0, objects[random() % objects.size()]), Seen::kWhole);
+    });
+  auto put = std::async(std::launch::async, [&] { return node->Put(0, kMiB); });
+  const bool has_room = put.wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_TRUE(has_room);
+  EXPECT_EQ(node->Read(0, put.get()), Seen::kWhole);
+}
+
 TEST_F(RoomTest, IsMadeOfWhatNobodyReadsWhichComesBackWhole) {
   Make(1);
   Objects objects;
@@ -373,21 +415,19 @@ TEST_F(RoomTest, EndsAllWaitsWhenItIsClosed) {
   }
 }
 
-/// Files can't be larger than so many bytes.
+/// Files can't be larger than so many bytes. The signal that says so would end the process.
 class FileSizeLimit {
  public:
-  explicit FileSizeLimit(rlim_t bytes) : handler_(::signal(SIGXFSZ, SIG_IGN)) {
+  explicit FileSizeLimit(rlim_t bytes) {
     EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &before_), 0);
     const rlimit low{bytes, before_.rlim_max};
     EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &low), 0);
   }
   ~FileSizeLimit() {
     EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &before_), 0);
-    ::signal(SIGXFSZ, handler_);
   }
 
  private:
-  void (*handler_)(int);
   rlimit before_{};
 };
 

@@ -1,5 +1,6 @@
 // A full store: who needs room gets it in turn, and nobody blocks another for ever. Runs with spilling and without; what
-// needs it is in the suite FullStoreSpilling. FullStoreHeld waits for nothing for a second.
+// needs it is in the suite FullStoreSpilling. FullStoreHeld waits for nothing for a second; FullStoreHeldInPlace has one
+// executor as well.
 
 #include <gtest/gtest.h>
 #include <manta/manta.hpp>
@@ -27,6 +28,7 @@ bool ReadSlowly(const WordArray& words, Word seed) {
 using FullStoreWaiting = FullStore;
 using FullStoreSpilling = FullStore;
 using FullStoreHeld = FullStore;
+using FullStoreHeldInPlace = FullStore;
 
 TEST_F(FullStoreWaiting, HasStoresThatAreFullSoon) {
   for (const auto& node : manta::Nodes()) EXPECT_LE(node.store_bytes, kStoreBytes);
@@ -229,6 +231,78 @@ TEST_F(FullStoreHeld, ArgumentsWaitForTasksThatRunForLong) {
   answers.push_back(task().Remote(first, Word{1}, 4'000));  // four times what is waited for room
   answers.push_back(task().Remote(second, Word{2}, 0));
   for (const auto& answer : answers) EXPECT_TRUE(*manta::Get(answer, kDiskPatience));
+}
+
+TEST_F(FullStoreHeld, WhatCouldNotBeBroughtAheadComesWhenOthersEnd) {
+  const auto sealed = [](Word seed, std::size_t bytes) {
+    auto made = manta::Create<Word>(bytes / sizeof(Word));
+    const Words words = Make(seed, bytes);
+    std::copy(words.begin(), words.end(), made.begin());
+    return made.Seal();
+  };
+  constexpr std::size_t kLarge = 40 * kMiB;
+  const ObjectRef<WordArray> late = sealed(1, 2 * kPieceBytes), large = sealed(2, kLarge);
+  std::vector<manta::Value<WordArray>> held;
+  for (Word i = 0; i < 5; ++i) held.push_back(manta::Get(sealed(10 + i, kPieceBytes)));  // now `late` is on disk
+  api_test::Journal journal;
+  const auto read_for_long = [](const WordArray& words, const std::string& path) {
+    api_test::Note(path, "began");
+    std::this_thread::sleep_for(4s);  // four times what is waited for room
+    return IsMade(words.span(), 2, kLarge);
+  };
+  const auto first = manta::Task(read_for_long).SetCpus(0).SetRank(0).Remote(large, journal.path());
+  ASSERT_TRUE(journal.WaitFor("began"));
+  const auto read = [](const WordArray& words) { return IsMade(words.span(), 1, 2 * kPieceBytes); };
+  EXPECT_TRUE(*manta::Get(manta::Task(read).SetCpus(0).SetRank(0).Remote(late), kDiskPatience));
+  EXPECT_TRUE(*manta::Get(first));
+}
+
+TEST_F(FullStoreHeldInPlace, AChildThatNeedsItsParentsRoomFails) {
+  constexpr std::size_t kLarge = 36 * kMiB;  // one of them in the store at a time
+  const ObjectRef<WordArray> first = manta::Put(Make(1, kLarge));
+  const ObjectRef<WordArray> second = manta::Put(Make(2, kLarge));
+  const auto parent = [](const WordArray& words, const std::vector<ObjectRef<WordArray>>& others) {
+    const auto child = manta::Task([](const WordArray& other) { return IsMade(other.span(), 2, kLarge); });
+    try {
+      manta::Get(child.Remote(others[0]));
+      return false;
+    } catch (const manta::OutOfMemoryError&) {
+      return IsMade(words.span(), 1, kLarge);
+    }
+  };
+  EXPECT_TRUE(*manta::Get(manta::Task(parent).Remote(first, std::vector{second}), kDiskPatience));
+  EXPECT_TRUE(IsMade(manta::Get(second)->span(), 2, kLarge)) << "it is not lost";
+}
+
+TEST_F(FullStoreHeldInPlace, WhoTellsOfAResultWaitsForNoRoom) {
+  if (manta::NumRanks() == 1) GTEST_SKIP() << "a result is sent to nobody";
+  // Half of the store, in holes that are too small for the result, which stays a value until the other rank's task is
+  // to have it.
+  std::vector<manta::Value<WordArray>> held;
+  std::vector<ObjectRef<WordArray>> dropped;
+  for (std::size_t i = 0; i < kStoreBytes / kPieceBytes - 1; ++i) {
+    const ObjectRef<WordArray> piece = manta::Create<Word>(kPieceBytes / sizeof(Word)).Seal();
+    if (i % 2 == 0)
+      held.push_back(manta::Get(piece));
+    else
+      dropped.push_back(piece);
+  }
+  dropped.clear();
+  const auto parent = [](int last) {
+    const auto result = manta::Task([] { return Make(1, 3 * kPieceBytes); }).SetRank(0).Remote();
+    const auto reader = manta::Task([](const Words& words) { return IsMade(words, 1, 3 * kPieceBytes); }).SetRank(last);
+    const auto read = reader.Remote(result);
+    const auto other = manta::Task([] {
+                         std::this_thread::sleep_for(200ms);
+                         return Words();
+                       }).SetRank(last).SetCpus(0).Remote();
+    const auto start = std::chrono::steady_clock::now();
+    static_cast<void>(manta::Wait(std::vector{result, other}, 1));
+    const bool was_told = std::chrono::steady_clock::now() - start < 1s;
+    EXPECT_THROW(manta::Get(read), manta::OutOfMemoryError);
+    return was_told;
+  };
+  EXPECT_TRUE(*manta::Get(manta::Task(parent).SetRank(0).Remote(Last()), kDiskPatience));
 }
 
 TEST_F(FullStoreHeld, FailsWhoNeedsRoomAndNobodyElse) {

@@ -61,6 +61,19 @@ TEST(MoveOnly, RefsAreReadByReference) {
     EXPECT_EQ(*manta::Get(manta::Task(Read).SetRank(rank).Remote(made)), 5000u);
 }
 
+TEST(MoveOnly, OneRefIsGivenAsValueAndReadByReference) {
+  // The value is made of bytes, in whose favour the stored object goes while it is read.
+  const auto value_first = [](Letter a, const Letter& b) { return a.text->size() + b.text->size(); };
+  const auto value_last = [](const Letter& a, Letter b) { return a.text->size() + b.text->size(); };
+  for (int rank = 0; rank < manta::NumRanks(); ++rank) {
+    const auto made = [&] { return manta::Task(Make).SetRank(rank).Remote(std::string(5000, 'x')); };
+    const auto first = made(), second = made();
+
+    EXPECT_EQ(*manta::Get(manta::Task(value_first).SetRank(rank).Remote(first, first)), 10000u);
+    EXPECT_EQ(*manta::Get(manta::Task(value_last).SetRank(rank).Remote(second, second)), 10000u);
+  }
+}
+
 TEST(MoveOnly, ChainsOfTasksPassThemOn) {
   auto ref = manta::Put(Make(""));
   for (int i = 0; i < 10; ++i)

@@ -166,6 +166,27 @@ TEST(Sessions, MayFollowEachOtherOften) {
   }
 }
 
+TEST(Sessions, OneThatATaskOutlivesLeavesNothingInTheStore) {
+  if (manta::NumRanks() == 1) GTEST_SKIP() << "Shutdown waits for the tasks of its own rank";
+  manta::Shutdown();
+  manta::Init({.cancel_grace_seconds = 0.05, .quiet = true});
+  api_test::Journal journal;
+  const int last = manta::NumRanks() - 1;
+  const auto made = manta::Task([] { return std::vector<int>(1'000'000, 5); }).SetRank(last).Remote();
+  EXPECT_EQ(manta::Get(made)->back(), 5);
+  EXPECT_GT(manta::Stats().store_bytes_used, 0u);
+  manta::Task([](const std::string& path) {
+    api_test::Note(path, "began");
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }).SetRank(last).Remote(journal.path());
+  ASSERT_TRUE(journal.WaitFor("began"));
+
+  manta::Shutdown();
+  manta::Init({.quiet = true});  // waits for it
+
+  EXPECT_TRUE(api_test::Eventually([] { return manta::Stats().store_bytes_used == 0; }));
+}
+
 TEST(Sessions, MayEndBeforeAnArrayIsSealedOrLetGo) {
   auto unsealed = manta::Create<int>(100'000);
   auto dropped = manta::Create<int>(100'000);
