@@ -1,309 +1,283 @@
+// Requests, leases and claims as they come and go. What is decided: ledger_decide.cpp.
 #include "core/scheduling/ledger.hpp"
 
 #include <algorithm>
-#include <functional>
-#include <queue>
 
 #include "core/base/check.hpp"
+#include "core/scheduling/policies/labels.hpp"
 
 namespace manta::scheduling {
 namespace {
 
-Amount CpusOf(const wire::Shape& shape) { return Amount::FromUnits(shape.cpus); }
+std::vector<NodeSpec> InOrder(std::vector<NodeSpec> nodes) {
+  std::stable_partition(nodes.begin(), nodes.end(), [](const NodeSpec& node) { return node.gpus.empty(); });
+  return nodes;
+}
 
 }  // namespace
 
-Ledger::Ledger(std::vector<NodeSpec> nodes) : specs_(std::move(nodes)) {
+Ledger::Ledger(std::vector<NodeSpec> nodes) : specs_(InOrder(std::move(nodes))) {
+  nodes_.reserve(specs_.size());
   for (const NodeSpec& spec : specs_) {
     for (const Rank rank : spec.ranks) node_of_[rank] = static_cast<int>(nodes_.size());
-    nodes_.emplace_back(spec);
+    const NodeState& node = nodes_.emplace_back(spec, names_);
+    all_cpus_ += node.total_cpus();
+    all_gpus_ += node.total().FreeGpus();
   }
+  index_ = std::make_unique<NodeIndex>(nodes_);
+  leases_at_.resize(nodes_.size());
+  marks_.resize(nodes_.size());
+  max_debts_ = static_cast<int>(std::clamp<std::size_t>(nodes_.size() / 16, 1, 64));
+}
+Ledger::~Ledger() = default;
+
+// ---- classes ----
+ClassId Ledger::Define(const wire::RequestClass& content) {
+  std::vector<std::byte> bytes;
+  wire::Writer writer(bytes);
+  const_cast<wire::RequestClass&>(content).Fields(writer);
+  const auto [found, is_new] = class_ids_.try_emplace(
+      std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), static_cast<ClassId>(classes_.size()));
+  if (!is_new) return found->second;
+  auto made = std::make_unique<RequestClass>();
+  made->id = found->second;
+  made->earliest_finish = content.earliest_finish != 0;
+  made->priority = content.priority;
+  for (const wire::Choice& one : content.choices) {
+    ClassChoice& choice = made->choices.emplace_back();
+    choice.shape = one.shape;
+    choice.demand = Demand(one.shape, names_);
+    choice.target = one.target;
+    if (one.function != 0) choice.duration = durations_.IdOf(one.function, one.shape);
+    Resolve(choice);
+  }
+  MANTA_ASSERT(!made->choices.empty());
+  lines_.push_back(std::make_unique<Line>());
+  lines_.back()->of = made.get();
+  classes_.push_back(std::move(made));
+  return found->second;
 }
 
-void Ledger::Request(Rank requester, std::uint64_t request, const wire::Shape& shape, std::optional<Rank> rank) {
-  if (gone_.contains(requester)) return;
-  ShapeKey key(shape.cpus, shape.gpus, shape.memory_bytes, shape.custom, rank ? rank->value : kAnyRank);
-  Queue& queue = queues_[std::move(key)];
-  if (queue.waiting.empty()) {
-    queue.shape = shape;
-    queue.rank = rank;
+/// Which nodes may ever grant it.
+void Ledger::Resolve(ClassChoice& choice) const {
+  const wire::Target& target = choice.target;
+  if (choice.InGroup()) return;
+  const bool by_labels = !target.labels.empty();
+  choice.restricted = target.rank || target.node.valid() || by_labels || !choice.demand.custom.empty();
+  std::vector<int> could;
+  const auto could_ever = [&](int node) {
+    const NodeState& state = nodes_[static_cast<std::size_t>(node)];
+    return state.total_cpus() >= choice.demand.cpus && state.total().Fits(choice.demand, choice.home());
+  };
+  for (int node = 0; node < static_cast<int>(nodes_.size()); ++node) {
+    const NodeSpec& spec = nodes_[static_cast<std::size_t>(node)].spec();
+    if (target.rank) {
+      const auto at = node_of_.find(*target.rank);
+      if (at == node_of_.end() || at->second != node) continue;
+    }
+    if (by_labels && !MeetsAll(spec.labels, target.labels)) continue;
+    if (could_ever(node)) could.push_back(node);
   }
-  const bool is_new = requests_.try_emplace({requester, request}, &queue, next_arrival_).second;
-  MANTA_ASSERT(is_new);
-  queue.waiting.emplace(next_arrival_++, Waiting{requester, request});
-  changed_ = true;
+  if (target.node.valid()) {
+    const auto is_it = [&](int node) { return nodes_[static_cast<std::size_t>(node)].spec().id == target.node; };
+    const auto at = std::find_if(could.begin(), could.end(), is_it);
+    if (at != could.end()) could = {*at};
+    else if (target.soft == 0) could.clear();
+  }
+  if (!target.preferred.empty())
+    for (const int node : could)
+      if (MeetsAll(nodes_[static_cast<std::size_t>(node)].spec().labels, target.preferred))
+        choice.preferred.push_back(node);
+  if (choice.restricted) choice.candidates = std::move(could);
+}
+
+// ---- requests ----
+void Ledger::Request(Rank requester, std::uint64_t request, const wire::Shape& shape, std::optional<Rank> rank) {
+  wire::RequestClass content;
+  content.choices.emplace_back();
+  content.choices[0].shape = shape;
+  content.choices[0].target.rank = rank;
+  Request(requester, request, Define(content));
+}
+
+void Ledger::Request(Rank requester, std::uint64_t request, ClassId kind, std::vector<wire::NodeBytes> near) {
+  if (gone_.contains(requester)) return;
+  Line& line = *lines_.at(static_cast<std::size_t>(kind));
+  if (line.of->InGroup()) {
+    Group* const group = FindGroup(line.of->choices[0].target.group);
+    if (group == nullptr) {
+      actions_.removals.push_back({requester, request, 0});
+      return;
+    }
+    if (std::find(group->lines.begin(), group->lines.end(), &line) == group->lines.end()) group->lines.push_back(&line);
+  }
+  const bool was_empty = line.empty();
+  PendingRequest* const added = waiting_.Add(line, requester, request, now_ns_);
+  added->ended_before = leases_ended_;
+  if (!near.empty()) added->near = std::make_unique<std::vector<wire::NodeBytes>>(std::move(near));
+  if (was_empty) line.blocked = line.never = false;
+  // What comes behind one that fits nowhere fits nowhere either, unless it is asked by another policy.
+  if (!line.blocked && (was_empty || opened_.empty() || opened_.back() != &line)) opened_.push_back(&line);
+}
+
+/// What it took is not offered to others yet.
+void Ledger::DropClaim(PendingRequest& request) {
+  const auto claim = claims_.find(&request);
+  MANTA_ASSERT(claim != claims_.end());
+  if (claim->second->in_debt) {
+    std::erase(debts_, &request);
+    --request.line->claims;
+  }
+  nodes_[static_cast<std::size_t>(request.node)].RemoveClaim(claim->second);
+  claims_.erase(claim);
+  Changed(request.node);
 }
 
 void Ledger::Withdraw(Rank requester, std::uint64_t request) {
-  const auto found = requests_.find({requester, request});
-  if (found == requests_.end()) return;
-  const auto [queue, arrival] = found->second;
-  queue->waiting.erase(arrival);
-  requests_.erase(found);
-  if (queue->waiting.empty()) std::erase_if(queues_, [queue = queue](const auto& one) { return &one.second == queue; });
-  changed_ = true;
+  PendingRequest* const found = waiting_.Find(requester, request);
+  if (found == nullptr) return;
+  if (found->node >= 0) {
+    DropClaim(*found);
+    Freed(found->node);
+  }
+  Line& line = *found->line;
+  waiting_.Forget(*found);
+  // Those behind it may be luckier by where their arguments lie; and who it kept waiting may go on.
+  if (!line.empty()) opened_.push_back(&line);
 }
 
-void Ledger::TakeBack(std::unordered_map<std::uint64_t, Held>::iterator held) {
-  const Held& lease = held->second;
-  Node& node = nodes_[lease.node];
-  if (!lease.suspended) node.cpus.PutBack(CpusOf(lease.shape));
-  node.others.PutBack(lease.shape, lease.devices);
-  --leases_of_[lease.rank];
-  held_.erase(held);
-  changed_ = true;
+// ---- leases ----
+Ledger::Held* Ledger::Out(std::uint64_t lease) {
+  const auto place = static_cast<std::uint32_t>(lease);
+  if (place >= held_.size()) return nullptr;
+  Held& held = held_[place];
+  return held.out && held.generation == lease >> 32 ? &held : nullptr;
 }
 
-void Ledger::Return(std::uint64_t lease) {
-  if (const auto held = held_.find(lease); held != held_.end()) TakeBack(held);
+void Ledger::CountShare(Rank requester, const Demand& demand, int sign) {
+  Demand& holds = holds_[requester];
+  holds.cpus += sign * demand.cpus;
+  holds.gpus += sign * demand.gpus;
+  // In 64ths of the job: finer steps would only move lines to and fro.
+  const auto share = [](std::int64_t part, std::int64_t all) {
+    return all == 0 ? 0 : static_cast<int>((part * 64 + all / 2) / all);
+  };
+  waiting_.SetShare(requester, std::max(share(holds.cpus, all_cpus_), share(holds.gpus, all_gpus_)));
+}
+
+void Ledger::TakeBack(std::uint64_t lease) {
+  Held& held = *Out(lease);
+  ClassChoice& choice = held.of->choices[held.choice];
+  NodeState& node = nodes_[static_cast<std::size_t>(held.node)];
+  if (held.group != 0) PutBackInGroup(held, !held.suspended);
+  else if (held.suspended) node.PutBackOthers(choice.demand, held.devices);
+  else node.PutBack(choice.demand, held.devices);
+  node.CountLease(held.rank, -1);
+  --choice.running;
+  if (held.of->earliest_finish) choice.started_ns.erase(choice.started_ns.find(held.since_ns));
+  CountShare(held.requester, choice.demand, -1);
+  auto& here = leases_at_[static_cast<std::size_t>(held.node)];
+  here[held.place_at_node] = here.back();
+  held_[here.back()].place_at_node = held.place_at_node;
+  here.pop_back();
+  ++leases_ended_;
+  held.out = false;
+  held.devices.clear();
+  free_held_.push_back(static_cast<std::uint32_t>(lease));
+  Freed(held.node);
+}
+
+void Ledger::Return(std::uint64_t lease, std::int64_t ran_ns) {
+  const Held* const held = Out(lease);
+  if (held == nullptr) return;
+  const DurationId duration = held->choice_of().duration;
+  if (duration != 0 && ran_ns >= 0)
+    durations_.Add(duration, static_cast<double>(ran_ns != 0 ? ran_ns : now_ns_ - held->since_ns));
+  TakeBack(lease);
 }
 
 void Ledger::Suspend(std::uint64_t lease) {
-  const auto held = held_.find(lease);
-  if (held == held_.end() || held->second.suspended) return;
-  held->second.suspended = true;
-  nodes_[held->second.node].cpus.PutBack(CpusOf(held->second.shape));
-  changed_ = true;
+  Held* const held = Out(lease);
+  if (held == nullptr || held->suspended) return;
+  held->suspended = true;
+  Group* const group = held->group != 0 ? FindGroup(held->group) : nullptr;
+  if (group != nullptr) {
+    group->bundles[static_cast<std::size_t>(held->bundle)].left_cpus += held->choice_of().demand.cpus;
+    OpenLinesOf(*group);
+    return;
+  }
+  nodes_[static_cast<std::size_t>(held->node)].cpus.PutBack(Amount::FromUnits(held->choice_of().demand.cpus));
+  Freed(held->node);
 }
 
 void Ledger::Resume(std::uint64_t lease) {
-  const auto held = held_.find(lease);
-  if (held == held_.end() || !held->second.suspended) return;
-  held->second.suspended = false;
-  nodes_[held->second.node].cpus.Take(CpusOf(held->second.shape));
-  changed_ = true;
+  Held* const held = Out(lease);
+  if (held == nullptr || !held->suspended) return;
+  held->suspended = false;
+  Group* const group = held->group != 0 ? FindGroup(held->group) : nullptr;
+  if (group != nullptr) {
+    group->bundles[static_cast<std::size_t>(held->bundle)].left_cpus -= held->choice_of().demand.cpus;
+    return;
+  }
+  nodes_[static_cast<std::size_t>(held->node)].cpus.Take(Amount::FromUnits(held->choice_of().demand.cpus));
+  Changed(held->node);
 }
 
 void Ledger::Ceded(Rank rank, Amount whole_cpus) {
-  const auto node = node_of_.find(rank);
-  MANTA_ASSERT(node != node_of_.end());
-  nodes_[node->second].cpus.Ceded(rank, whole_cpus);
-  changed_ = true;
+  const auto at = node_of_.find(rank);
+  MANTA_ASSERT(at != node_of_.end());
+  NodeState& node = nodes_[static_cast<std::size_t>(at->second)];
+  const std::int64_t soon = node.LeftCpus(Reach::kSoon);
+  node.cpus.Ceded(rank, whole_cpus);
+  // What was there for others stays so: only a rank that turned out to be busy, or no longer is, changes something.
+  if (node.LeftCpus(Reach::kSoon) > soon) Freed(at->second);
+  else Changed(at->second);
+  std::uint8_t& marks = marks_[static_cast<std::size_t>(at->second)];
+  if ((marks & kBusy) == 0) {
+    marks |= kBusy;
+    turned_busy_.push_back(at->second);
+  }
 }
 
 void Ledger::Forget(Rank requester) {
   gone_.insert(requester);
-  std::vector<std::uint64_t> requests;
-  for (auto one = requests_.lower_bound({requester, 0}); one != requests_.end() && one->first.first == requester; ++one)
-    requests.push_back(one->first.second);
-  for (const std::uint64_t request : requests) Withdraw(requester, request);
-  std::vector<std::uint64_t> leases;
-  for (const auto& [id, lease] : held_)
-    if (lease.requester == requester) leases.push_back(id);
-  for (const std::uint64_t lease : leases) Return(lease);
+  for (const PendingRequest* const request : waiting_.Of(requester)) Withdraw(requester, request->id);
+  for (std::size_t place = 0; place < held_.size(); ++place) {
+    const Held& held = held_[place];
+    if (held.out && held.requester == requester) TakeBack((std::uint64_t{held.generation} << 32) | place);
+  }
+  std::vector<std::uint64_t> groups;
+  for (const auto& [id, group] : groups_)
+    if (group->creator == requester) groups.push_back(id);
+  for (const std::uint64_t id : groups) RemoveGroup(id);
 }
 
-/// The range of nodes that may grant it.
-std::pair<int, int> Ledger::NodesFor(const Queue& queue) const {
-  if (!queue.rank) return {0, static_cast<int>(nodes_.size())};
-  const auto found = node_of_.find(*queue.rank);
-  return found == node_of_.end() ? std::pair(0, 0) : std::pair(found->second, found->second + 1);
+// ---- what changed ----
+void Ledger::Changed(int node) {
+  std::uint8_t& marks = marks_[static_cast<std::size_t>(node)];
+  if ((marks & kChanged) == 0) changed_.push_back(node);
+  if ((marks & kStale) == 0) stale_.push_back(node);
+  marks |= kChanged | kStale;
 }
 
-Rank Ledger::LeastLeased(const Node& node) const {
-  Rank least;
-  int fewest = 0;
-  for (const Rank rank : node.ranks) {
-    const auto found = leases_of_.find(rank);
-    const int leases = found == leases_of_.end() ? 0 : found->second;
-    if (least.valid() && (leases > fewest || (leases == fewest && rank > least))) continue;
-    least = rank;
-    fewest = leases;
-  }
-  return least;
+void Ledger::Freed(int node) {
+  Changed(node);
+  std::uint8_t& marks = marks_[static_cast<std::size_t>(node)];
+  if ((marks & kFreed) == 0) freed_.push_back(node);
+  marks |= kFreed;
 }
 
-std::optional<Ledger::Place> Ledger::FindPlace(const Queue& queue) const {
-  const Amount cpus = CpusOf(queue.shape);
-  std::optional<Place> best;
-  std::tuple<bool, std::int64_t, int, std::int64_t, int> best_cost;
-  const auto [first, last] = NodesFor(queue);
-  for (int i = first; i < last; ++i) {
-    const Node& node = nodes_[i];
-    const Amount left = node.cpus.free() - node.reserved - cpus;
-    if (!cpus.IsZero() && left < Amount()) continue;
-    std::optional<Fit> fit = node.others.Find(queue.shape, queue.rank);
-    if (!fit) continue;
-    const Rank rank = fit->home.valid() ? fit->home : queue.rank ? *queue.rank : LeastLeased(node);
-    const auto leases = leases_of_.find(rank);
-    const std::tuple cost(fit->many_homes, fit->left, fit->whole_devices, cpus.IsZero() ? 0 : left.units(),
-                          leases == leases_of_.end() ? 0 : leases->second);
-    if (best && cost >= best_cost) continue;
-    best = Place{i, rank, std::move(*fit)};
-    best_cost = cost;
+void Ledger::FreshenIndex() {
+  for (const int node : stale_) {
+    marks_[static_cast<std::size_t>(node)] &= static_cast<std::uint8_t>(~kStale);
+    index_->Update(node);
   }
-  return best;
-}
-
-Grant Ledger::MakeGrant(const Queue& queue, const Waiting& waiting, Place place) {
-  Node& node = nodes_[place.node];
-  node.cpus.Take(CpusOf(queue.shape));
-  node.others.Take(queue.shape, place.fit.devices);
-  if (node.planned) node.planned->Take(queue.shape, place.fit.devices);
-  ++leases_of_[place.rank];
-
-  Grant grant{waiting.requester, waiting.request, {}};
-  grant.lease.id = next_lease_++;
-  grant.lease.rank = place.rank;
-  grant.lease.cpus = queue.shape.cpus;
-  grant.lease.devices = place.fit.devices;
-  held_.emplace(grant.lease.id, Held{queue.shape, waiting.requester, place.rank, place.node,
-                                     std::move(place.fit.devices)});
-  return grant;
-}
-
-/// Chooses where it waits, and reserves its CPUs there. False: nowhere, or where that would change nothing.
-bool Ledger::WaitForCpus(const Queue& queue, Waiting& waiting) {
-  const Amount cpus = CpusOf(queue.shape);
-  struct Choice {
-    int node;
-    Fit fit;
-    Amount uncovered;  // what can't come soon
-    Amount spare;      // what could come beyond
-  };
-  const auto better = [](const Choice& a, const Choice& b) {
-    const auto cost = [](const Choice& c) {
-      return std::tuple(c.uncovered, c.fit.many_homes, c.fit.left, c.fit.whole_devices, Amount() - c.spare);
-    };
-    return cost(a) < cost(b);
-  };
-  std::optional<Choice> best, present;
-  const auto [first, last] = NodesFor(queue);
-  for (int i = first; i < last; ++i) {
-    const Node& node = nodes_[i];
-    if (node.cpus.total() < cpus) continue;
-    // With all that ranks could cede reserved already, one more changes nothing; but the first must close the pool.
-    const bool closed = node.reserved > node.cpus.free();
-    if (closed && node.reserved >= node.cpus.free() + node.cpus.in_slots()) continue;
-    std::optional<Fit> fit = node.plan().Find(queue.shape, queue.rank);
-    if (!fit) continue;
-    const Amount spare = node.cpus.free() + node.cpus.Prompt() - node.reserved - cpus;
-    Choice choice{i, std::move(*fit), std::max(Amount(), Amount() - spare), spare};
-    if (i == waiting.node) present = choice;
-    if (!best || better(choice, *best)) best = std::move(choice);
-  }
-  if (!best) return false;
-  if (present) {
-    const bool moves = !present->uncovered.IsZero() && best->uncovered.IsZero() &&
-                       waiting.moves < static_cast<int>(nodes_.size());
-    if (moves) ++waiting.moves;
-    else best = std::move(present);
-  }
-  Node& node = nodes_[best->node];
-  waiting.node = best->node;
-  node.reserved += cpus;
-  if (!node.planned) node.planned = node.others;
-  node.planned->Take(queue.shape, best->fit.devices);
-  return true;
-}
-
-Ledger::Actions Ledger::Decide() {
-  Actions actions;
-  if (!changed_) return actions;
-  changed_ = false;
-  for (Node& node : nodes_) {
-    node.reserved = Amount();
-    node.planned.reset();
-  }
-
-  struct Turn {
-    std::map<std::uint64_t, Waiting>::iterator next;
-    std::map<ShapeKey, Queue>::iterator queue;
-    int planned;
-    bool operator>(const Turn& other) const { return next->first > other.next->first; }
-  };
-  std::priority_queue<Turn, std::vector<Turn>, std::greater<>> turns;
-  for (auto queue = queues_.begin(); queue != queues_.end(); ++queue)
-    turns.push({queue->second.waiting.begin(), queue, 0});
-
-  while (!turns.empty()) {
-    auto [next, at, planned] = turns.top();
-    turns.pop();
-    Queue& queue = at->second;
-    // What did not fit the first of a queue fits none behind it: within a Decide nothing becomes free.
-    std::optional<Place> place;
-    if (planned == 0) place = FindPlace(queue);
-    if (place) {
-      actions.grants.push_back(MakeGrant(queue, next->second, std::move(*place)));
-      requests_.erase({next->second.requester, next->second.request});
-      next = queue.waiting.erase(next);
-    } else {
-      if (queue.shape.cpus == 0 || planned == kLookahead || !WaitForCpus(queue, next->second)) continue;
-      ++planned;
-      ++next;
-    }
-    if (next != queue.waiting.end()) turns.push({next, at, planned});
-    else if (queue.waiting.empty()) queues_.erase(at);
-  }
-
-  for (Node& node : nodes_) node.cpus.Balance(node.reserved, actions.cedes, actions.gives);
-  return actions;
-}
-
-std::map<std::string, double> Ledger::Available() const {
-  Amount cpus, gpus;
-  std::int64_t memory_bytes = 0;
-  std::map<std::string, Amount> custom;
-  bool has_devices = false;
-  for (const Node& node : nodes_) {
-    cpus += node.cpus.free() + node.cpus.AllSlots();
-    gpus += node.others.FreeGpus();
-    has_devices |= node.others.HasDevices();
-    memory_bytes += node.others.free_memory_bytes();
-    for (const auto& [name, amount] : node.others.free_custom()) custom[name] += amount;
-  }
-  std::map<std::string, double> available;
-  for (const auto& [name, amount] : custom) available[name] = amount.value();
-  available["CPU"] = std::max(0.0, cpus.value());
-  if (has_devices) available["GPU"] = gpus.value();
-  available["memory"] = static_cast<double>(memory_bytes);
-  return available;
-}
-
-std::string Ledger::WhyWaits(const Queue& queue) const {
-  if (const auto why = WhyInfeasible(specs_, queue.shape, queue.rank)) return "for what no node has: " + *why;
-  const auto [first, last] = NodesFor(queue);
-  // What of the shape fits nowhere by itself.
-  const auto fits = [&, first = first, last = last](const wire::Shape& part) {
-    return std::any_of(nodes_.begin() + first, nodes_.begin() + last,
-                       [&](const Node& node) { return node.others.Find(part, queue.rank).has_value(); });
-  };
-  if (fits(queue.shape)) {
-    if (queue.shape.cpus == 0) return "for the next decision";
-    const int at = queue.waiting.begin()->second.node;
-    if (at < 0) return "for CPUs";
-    const Node& node = nodes_[at];
-    wire::Shape cpus;
-    cpus.cpus = std::max<std::int64_t>(0, node.cpus.free().units());
-    return "for CPUs of node " + std::to_string(node.id.value) + " (gathered: " + Describe(cpus) + ")";
-  }
-  wire::Shape gpus, memory;
-  gpus.gpus = queue.shape.gpus;
-  memory.memory_bytes = queue.shape.memory_bytes;
-  if (!fits(gpus)) return "for GPUs";
-  if (!fits(memory)) return "for memory";
-  for (const auto& one : queue.shape.custom) {
-    wire::Shape custom;
-    custom.custom = {one};
-    if (!fits(custom)) return "for \"" + one.first + "\"";
-  }
-  return "for a node that has all of it free at once";
+  stale_.clear();
 }
 
 std::optional<wire::Shape> Ledger::HeldBy(std::uint64_t lease) const {
-  const auto held = held_.find(lease);
-  return held == held_.end() ? std::nullopt : std::optional(held->second.shape);
-}
-
-std::vector<std::string> Ledger::WhyWaiting() const {
-  std::vector<std::string> lines;
-  for (const auto& [key, queue] : queues_) {
-    const std::size_t count = queue.waiting.size();
-    lines.push_back(std::to_string(count) + (count == 1 ? " request for " : " requests for ") + Describe(queue.shape) +
-                    (queue.rank ? " on rank " + std::to_string(queue.rank->value) : "") +
-                    (count == 1 ? " waits " : " wait ") + WhyWaits(queue));
-  }
-  return lines;
+  const Held* const held = const_cast<Ledger*>(this)->Out(lease);
+  return held == nullptr ? std::nullopt : std::optional(held->choice_of().shape);
 }
 
 }  // namespace manta::scheduling

@@ -1,23 +1,21 @@
 #pragma once
-// What is free of one node's GPUs, memory and custom resources. (Its CPUs are in cpu_pool.hpp.)
+// What is free of one node's GPUs, memory and custom resources, or of one bundle's. (A node's CPUs are in cpu_pool.hpp.)
 //
-//   if (auto fit = node.Find(shape, std::nullopt)) node.Take(shape, fit->devices);
+//   if (auto fit = node.Find(demand, Rank())) node.Take(demand, fit->devices);
 //   ...
-//   node.PutBack(shape, devices);
+//   node.PutBack(demand, devices);
 //
 // GPUs are a vector per device, never a sum: 0.8 fits on [0.5, 0.9] and not on [0.5, 0.5]. A share goes to the device
 // with the least free that still fits, so that whole devices stay whole; an amount of 1 or more takes devices of which
-// nothing is in use.
+// nothing is in use. Amounts go below zero where somebody waits for what others still hold (node_state.hpp).
 
 #include <cstdint>
-#include <map>
 #include <optional>
-#include <string>
 #include <vector>
 
-#include "core/base/amount.hpp"
+#include "core/base/ids.hpp"
+#include "core/scheduling/demand.hpp"
 #include "core/scheduling/node_spec.hpp"
-#include "core/wire/messages.hpp"
 
 namespace manta::scheduling {
 
@@ -32,31 +30,47 @@ struct Fit {
 
 class NodeResources {
  public:
-  explicit NodeResources(const NodeSpec& spec);
+  struct Device {
+    std::int32_t index;  // on the node
+    Rank home;
+    std::int64_t free;  // in 1/10,000
+  };
 
-  /// Where `shape` fits now, its CPUs aside. `home`: only devices at home on that rank.
-  std::optional<Fit> Find(const wire::Shape& shape, std::optional<Rank> home) const;
-  void Take(const wire::Shape& shape, const std::vector<wire::DeviceShare>& devices) { Add(shape, devices, -1); }
-  void PutBack(const wire::Shape& shape, const std::vector<wire::DeviceShare>& devices) { Add(shape, devices, 1); }
+  NodeResources() = default;
+  NodeResources(const NodeSpec& spec, ResourceNames& names);
+  /// What a bundle holds: `demand` with these devices of `node`.
+  NodeResources(const Demand& demand, const std::vector<wire::DeviceShare>& devices, const NodeResources& node);
 
-  bool HasDevices() const { return !devices_.empty(); }
-  Amount FreeGpus() const;
+  /// Whether `demand` fits now, its CPUs aside. `home`: where valid, only devices at home on that rank.
+  bool Fits(const Demand& demand, Rank home) const;
+  /// The same, and with which devices.
+  std::optional<Fit> Find(const Demand& demand, Rank home) const;
+  void Take(const Demand& demand, const std::vector<wire::DeviceShare>& devices) { Add(demand, devices, -1); }
+  void PutBack(const Demand& demand, const std::vector<wire::DeviceShare>& devices) { Add(demand, devices, 1); }
+  /// Whether nothing that `demand` and `devices` name is below zero.
+  bool InHand(const Demand& demand, const std::vector<wire::DeviceShare>& devices) const;
+
+  const std::vector<Device>& devices() const { return devices_; }
+  /// Of all devices; what is below zero counts as nothing.
+  std::int64_t FreeGpus() const;
+  int WholeDevices() const;
+  /// The most that is free on one device.
+  std::int64_t LargestShare() const;
   std::int64_t free_memory_bytes() const { return memory_bytes_; }
-  const std::map<std::string, Amount>& free_custom() const { return custom_; }
+  std::int64_t FreeCustom(int number) const {
+    return static_cast<std::size_t>(number) < custom_.size() ? custom_[static_cast<std::size_t>(number)] : 0;
+  }
 
  private:
-  struct Device {
-    int index;
-    Rank home;
-    Amount free;
-  };
-  bool FindShare(Amount amount, std::optional<Rank> home, Fit& fit) const;
-  bool FindWhole(int count, std::optional<Rank> home, Fit& fit) const;
-  void Add(const wire::Shape& shape, const std::vector<wire::DeviceShare>& devices, int sign);
+  bool FitsOthers(const Demand& demand) const;
+  bool FindShare(std::int64_t units, Rank home, Fit& fit) const;
+  bool FindWhole(int count, Rank home, Fit& fit) const;
+  void Add(const Demand& demand, const std::vector<wire::DeviceShare>& devices, int sign);
+  const Device& At(std::int32_t index) const;
 
-  std::vector<Device> devices_;
-  std::int64_t memory_bytes_;
-  std::map<std::string, Amount> custom_;
+  std::vector<Device> devices_;  // in rising order of index
+  std::int64_t memory_bytes_ = 0;
+  std::vector<std::int64_t> custom_;  // by number; those beyond the end: none
 };
 
 }  // namespace manta::scheduling

@@ -30,6 +30,7 @@ struct NodeSpec {
   std::vector<DeviceSpec> gpus;
   std::uint64_t memory_bytes = 0;  // for requests that name memory
   std::map<std::string, Amount> custom;
+  std::map<std::string, std::string> labels;
 };
 
 /// The whole CPUs of `amount`.
