@@ -53,8 +53,8 @@ TEST(Ledger, CountsMemoryAndCustomResources) {
   ASSERT_EQ(grants.size(), 3u) << "the last passes those that do not fit";
   EXPECT_EQ(job.ledger.Available().at("memory"), 0.0);
   EXPECT_EQ(job.ledger.Available().at("license"), 0.0);
-  EXPECT_EQ(job.ledger.WhyWaiting(), (std::vector<std::string>{"1 request for 1 of \"license\" waits for \"license\"",
-                                                               "1 request for 600 bytes of memory waits for memory"}));
+  EXPECT_EQ(job.ledger.WhyWaiting(), (std::vector<std::string>{"1 request for 600 bytes of memory waits for memory",
+                                                               "1 request for 1 of \"license\" waits for \"license\""}));
   for (const Grant& grant : grants) job.ledger.Return(grant.lease.id);
   EXPECT_EQ(job.Settle().size(), 2u);
 }
