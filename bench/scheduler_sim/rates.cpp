@@ -51,8 +51,8 @@ double Rate(Cluster& cluster, int steps) {
 
 }  // namespace
 
-void MeasureRates(bench::Report& report, bool quick) {
-  for (const int ranks : {64, 4096, 65536}) {
+void MeasureRates(bench::Report& report, const std::vector<int>& all_ranks, bool quick) {
+  for (const int ranks : all_ranks) {
     const int gpus = ranks;
     const int steps = quick ? 2000 : std::max(40'000, 2 * gpus);
     std::vector<double> rates, p99s;

@@ -23,7 +23,8 @@ std::int64_t Portion(std::int64_t wanted, std::int64_t at_most, std::size_t rank
 
 CpuPool::CpuPool(const std::map<Rank, Amount>& slots) {
   for (const auto& [rank, amount] : slots) {
-    RankCpus& cpus = ranks_[rank];
+    RankCpus& cpus = ranks_.emplace_back();
+    cpus.rank = rank;
     cpus.initial = amount;
     AddSlots(cpus, amount);
   }
@@ -34,7 +35,7 @@ Amount CpuPool::RankCpus::WholeSlots() const { return WholePart(slots); }
 
 Amount CpuPool::AllSlots() const {
   Amount sum;
-  for (const auto& [rank, cpus] : ranks_) sum += cpus.slots;
+  for (const RankCpus& cpus : ranks_) sum += cpus.slots;
   return sum;
 }
 
@@ -52,10 +53,16 @@ void CpuPool::SetBusy(RankCpus& rank, bool busy) {
   else at_busy_ranks_ -= rank.WholeSlots();
 }
 
+CpuPool::RankCpus& CpuPool::Of(Rank rank) {
+  const auto found = std::lower_bound(ranks_.begin(), ranks_.end(), rank,
+                                      [](const RankCpus& one, Rank wanted) { return one.rank < wanted; });
+  MANTA_ASSERT(found != ranks_.end() && found->rank == rank);
+  return *found;
+}
+
 void CpuPool::Ceded(Rank rank, Amount cpus) {
-  const auto found = ranks_.find(rank);
-  MANTA_ASSERT(found != ranks_.end() && cpus.IsWhole() && cpus >= Amount());
-  RankCpus& from = found->second;
+  MANTA_ASSERT(cpus.IsWhole() && cpus >= Amount());
+  RankCpus& from = Of(rank);
   MANTA_ASSERT(cpus <= from.asked);
   AddSlots(from, Amount() - cpus);
   from.asked -= cpus;
@@ -70,44 +77,50 @@ void CpuPool::Balance(Amount reserved, std::vector<Cede>& cedes, std::vector<Giv
 }
 
 void CpuPool::Ask(std::int64_t cpus, std::vector<Cede>& cedes) {
-  std::map<Rank, Amount> asks;
+  const auto first = static_cast<std::ptrdiff_t>(cedes.size());
   for (const bool busy : {false, true}) {
-    for (const auto& [rank, has] : ranks_)
+    for (const RankCpus& has : ranks_)
       if (has.busy == busy) cpus -= CountOf(has.asked);
     while (cpus > 0) {
-      std::pair<const Rank, RankCpus>* most = nullptr;
-      for (auto& one : ranks_)
-        if (one.second.busy == busy && (most == nullptr || one.second.Left() > most->second.Left())) most = &one;
-      if (most == nullptr || most->second.Left() < kOne) break;
-      const std::int64_t portion = Portion(cpus, CountOf(most->second.Left()), ranks_.size());
-      most->second.asked += Amount::Whole(portion);
-      asks[most->first] += Amount::Whole(portion);
+      RankCpus* most = nullptr;
+      for (RankCpus& one : ranks_)
+        if (one.busy == busy && (most == nullptr || one.Left() > most->Left())) most = &one;
+      if (most == nullptr || most->Left() < kOne) break;
+      const std::int64_t portion = Portion(cpus, CountOf(most->Left()), ranks_.size());
+      most->asked += Amount::Whole(portion);
+      const auto known = std::find_if(cedes.begin() + first, cedes.end(),
+                                      [&](const Cede& cede) { return cede.rank == most->rank; });
+      if (known != cedes.end()) known->cpus += Amount::Whole(portion);
+      else cedes.push_back({most->rank, Amount::Whole(portion)});
       cpus -= portion;
     }
   }
-  for (const auto& [rank, amount] : asks) cedes.push_back({rank, amount});
+  std::sort(cedes.begin() + first, cedes.end(), [](const Cede& a, const Cede& b) { return a.rank < b.rank; });
 }
 
 void CpuPool::GiveBack(std::int64_t cpus, std::vector<Give>& gives) {
-  std::map<Rank, Amount> gifts;
+  const auto first = static_cast<std::ptrdiff_t>(gives.size());
   while (cpus > 0) {
     // A rank that still owes CPUs would send them back when its tasks end: it comes last.
     const auto turn = [](const RankCpus& rank) {
       const Amount misses = rank.initial - rank.slots;
       return std::tuple(misses >= kOne, rank.asked.IsZero(), misses);
     };
-    auto neediest = ranks_.begin();
-    for (auto one = ranks_.begin(); one != ranks_.end(); ++one)
-      if (turn(one->second) > turn(neediest->second)) neediest = one;
-    const Amount misses = neediest->second.initial - neediest->second.slots;
+    RankCpus* neediest = &ranks_.front();
+    for (RankCpus& one : ranks_)
+      if (turn(one) > turn(*neediest)) neediest = &one;
+    const Amount misses = neediest->initial - neediest->slots;
     MANTA_ASSERT(misses >= kOne);
     const std::int64_t portion = Portion(cpus, CountOf(misses), ranks_.size());
-    AddSlots(neediest->second, Amount::Whole(portion));
+    AddSlots(*neediest, Amount::Whole(portion));
     free_ -= Amount::Whole(portion);
-    gifts[neediest->first] += Amount::Whole(portion);
+    const auto known = std::find_if(gives.begin() + first, gives.end(),
+                                    [&](const Give& give) { return give.rank == neediest->rank; });
+    if (known != gives.end()) known->cpus += Amount::Whole(portion);
+    else gives.push_back({neediest->rank, Amount::Whole(portion)});
     cpus -= portion;
   }
-  for (const auto& [rank, amount] : gifts) gives.push_back({rank, amount});
+  std::sort(gives.begin() + first, gives.end(), [](const Give& a, const Give& b) { return a.rank < b.rank; });
 }
 
 }  // namespace manta::scheduling

@@ -57,6 +57,7 @@ class CpuPool {
 
  private:
   struct RankCpus {
+    Rank rank;
     Amount initial;
     Amount slots;       // until it has ceded them
     Amount asked;       // and not yet ceded
@@ -70,7 +71,9 @@ class CpuPool {
   void AddSlots(RankCpus& rank, Amount cpus);
   void SetBusy(RankCpus& rank, bool busy);
 
-  std::map<Rank, RankCpus> ranks_;
+  RankCpus& Of(Rank rank);
+
+  std::vector<RankCpus> ranks_;  // in rising order
   Amount total_, free_, in_slots_, at_busy_ranks_;
 };
 

@@ -2,6 +2,7 @@
 #include "core/scheduling/ledger.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/base/check.hpp"
 #include "core/scheduling/policies/labels.hpp"
@@ -114,6 +115,7 @@ void Ledger::Request(Rank requester, std::uint64_t request, ClassId kind, std::v
   const bool was_empty = line.empty();
   PendingRequest* const added = waiting_.Add(line, requester, request, now_ns_);
   added->ended_before = leases_ended_;
+  if (const auto own = node_of_.find(requester); own != node_of_.end()) added->own_node = own->second;
   if (!near.empty()) added->near = std::make_unique<std::vector<wire::NodeBytes>>(std::move(near));
   if (was_empty) line.blocked = line.never = false;
   // What comes behind one that fits nowhere fits nowhere either, unless it is asked by another policy.
@@ -127,6 +129,8 @@ void Ledger::DropClaim(PendingRequest& request) {
   if (claim->second->in_debt) {
     std::erase(debts_, &request);
     --request.line->claims;
+    lowest_debt_ = std::numeric_limits<int>::max();
+    for (const PendingRequest* const debt : debts_) lowest_debt_ = std::min(lowest_debt_, debt->line->of->priority);
   }
   nodes_[static_cast<std::size_t>(request.node)].RemoveClaim(claim->second);
   claims_.erase(claim);

@@ -28,6 +28,7 @@
 // Execution is on the devices' home rank, else the rank asked for, else the node's rank with fewest leases (the lowest).
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -169,13 +170,14 @@ class Ledger {
   void GrantClaims(int node);
   void MoveGathering(int node);
   void Offer();
+  bool MayFitFreed(const Line& line) const;
   bool PlaceFirst(Line& line);
   std::optional<Spot> FindSpot(const Line& line, const PendingRequest& request);
   std::optional<Spot> FindSpotOf(const RequestClass& of, int choice, const PendingRequest& request, Reach reach,
                                  bool only_freed);
   std::optional<Spot> FindFinish(const Line& line, const PendingRequest& request);
   void Bind(PendingRequest& request, Spot spot, bool in_debt);
-  void GrantTo(PendingRequest& request, const Spot& spot);
+  void GrantTo(PendingRequest& request, Spot spot);
   bool MoveTo(PendingRequest& request, const Spot& spot);
 
   // ledger_debts.cpp
@@ -218,6 +220,7 @@ class Ledger {
   std::unordered_map<const PendingRequest*, std::list<Claim>::iterator> claims_;  // of those that are bound
   std::vector<PendingRequest*> debts_;  // bound in debt, in that order
   int max_debts_ = 1;
+  int lowest_debt_ = std::numeric_limits<int>::max();  // the lowest priority of debts_
   std::uint64_t leases_ended_ = 0;
   std::size_t next_for_debt_ = 0;  // position at which the search begins for requests without GPUs
 
@@ -238,6 +241,7 @@ class Ledger {
   std::vector<int> turned_busy_;       // nodes with a rank that could not cede at once
   std::vector<std::uint8_t> marks_;    // by node: in which of these it is
   std::vector<Line*> opened_;          // lines to be tried though nothing was freed
+  std::vector<Line*> still_open_;      // of a Decide: those of them not served yet
   Actions actions_;
 };
 

@@ -57,8 +57,10 @@ bool Ledger::UnbindBelow(int priority, bool one) {
     request.line->blocked = true;
     any = true;
   }
-  if (any) std::sort(freed_.begin(), freed_.end());
-  return any;
+  if (!any) return false;
+  std::sort(freed_.begin(), freed_.end());
+  FreshenIndex();
+  return true;
 }
 
 template <class Visit>
@@ -171,15 +173,19 @@ double Ledger::WaitOn(int node, const ClassChoice& choice, Fit& fit) const {
 void Ledger::MoveDebts() {
   if (freed_.size() > kFewFreed) return;  // they are served where they are, too
   std::sort(freed_.begin(), freed_.end());
+  FreshenIndex();
+  const auto may_fit = [this](const PendingRequest* request) { return MayFitFreed(*request->line); };
+  if (std::none_of(debts_.begin(), debts_.end(), may_fit)) return;
   const std::vector<PendingRequest*> debts = debts_;
   for (PendingRequest* const request : debts) {
+    if (!may_fit(request)) continue;
     const RequestClass& of = *request->line->of;
     for (int choice = 0; choice < static_cast<int>(of.choices.size()); ++choice) {
-      FreshenIndex();
       const auto spot = FindSpotOf(of, choice, *request, Reach::kSoon, true);
       if (!spot || spot->node == request->node) continue;
       MoveTo(*request, *spot);
       std::sort(freed_.begin(), freed_.end());
+      FreshenIndex();
       break;
     }
     if (freed_.size() > kFewFreed) return;

@@ -52,7 +52,7 @@ void Ledger::GrantClaims(int node) {
     spot.fit.devices = claim->devices;
     spot.fit.home = claim->home;
     DropClaim(request);
-    GrantTo(request, spot);
+    GrantTo(request, std::move(spot));
   }
 }
 
@@ -69,6 +69,7 @@ void Ledger::Bind(PendingRequest& request, Spot spot, bool in_debt) {
   if (in_debt) {
     debts_.push_back(&request);
     ++request.line->claims;
+    lowest_debt_ = std::min(lowest_debt_, request.line->of->priority);
   }
   Changed(spot.node);
 }
@@ -110,6 +111,7 @@ void Ledger::MoveGathering(int node) {
 
 // ---- lines ----
 void Ledger::Offer() {
+  FreshenIndex();
   std::sort(freed_.begin(), freed_.end());
   const auto serve = [this](Line& line) {
     const bool group = line.of->InGroup();
@@ -117,11 +119,12 @@ void Ledger::Offer() {
     if (line.blocked && !opened && (group || freed_.empty())) return false;
     line.never = false;
     if (group || line.of->earliest_finish) line.blocked = false;
+    if (line.blocked && !opened && !MayFitFreed(line)) return false;
     return PlaceFirst(line);
   };
   if (freed_.empty() && opened_.size() <= kFewLines) {
-    std::vector<Line*> open = std::move(opened_);
-    opened_ = open;  // the search asks for them
+    std::vector<Line*>& open = still_open_;
+    open.assign(opened_.begin(), opened_.end());
     for (;;) {
       std::erase_if(open, [](const Line* line) { return line->empty(); });
       const auto next = std::min_element(open.begin(), open.end(),
@@ -138,10 +141,19 @@ void Ledger::Offer() {
   }
 }
 
+/// Cheap: most lines that wait find nothing in what one lease leaves.
+bool Ledger::MayFitFreed(const Line& line) const {
+  if (freed_.size() > kFewFreed || lowest_debt_ < line.of->priority) return true;
+  for (const ClassChoice& choice : line.of->choices)
+    for (const int node : freed_)
+      if (index_->MayFit(node, choice.demand, Reach::kLater)) return true;
+  return false;
+}
+
 bool Ledger::PlaceFirst(Line& line) {
   PendingRequest& request = *waiting_.First(line);
   std::optional<Spot> spot = FindSpot(line, request);
-  if (!spot && !debts_.empty() && UnbindBelow(line.of->priority, false)) spot = FindSpot(line, request);
+  if (!spot && lowest_debt_ < line.of->priority && UnbindBelow(line.of->priority, false)) spot = FindSpot(line, request);
   if (spot && !line.of->InGroup() && BindEarlier(line)) spot = FindSpot(line, request);
   if (!spot) {
     line.blocked = true;
@@ -149,7 +161,7 @@ bool Ledger::PlaceFirst(Line& line) {
   }
   const auto& demand = line.of->choices[static_cast<std::size_t>(spot->choice)].demand;
   if (spot->bundle >= 0 || nodes_[static_cast<std::size_t>(spot->node)].CpusInHand(demand))
-    GrantTo(request, *spot);
+    GrantTo(request, std::move(*spot));
   else
     Bind(*waiting_.TakeFirst(line), std::move(*spot), false);
   return true;
@@ -177,7 +189,7 @@ std::optional<Ledger::Spot> Ledger::FindSpotOf(const RequestClass& of, int choic
     if (freed_.size() <= kFewFreed) among = freed_;
   }
   Ask ask{one, reach};
-  if (const auto own = node_of_.find(request.requester); own != node_of_.end()) ask.own_node = own->second;
+  ask.own_node = request.own_node;
   ask.near = request.near.get();
   const int node = ChooseNode(view(), ask, among);
   if (node < 0) return std::nullopt;
@@ -216,7 +228,7 @@ std::optional<Ledger::Spot> Ledger::FindFinish(const Line& line, const PendingRe
   return way < 0 ? std::nullopt : std::move(spots[static_cast<std::size_t>(way)]);
 }
 
-void Ledger::GrantTo(PendingRequest& request, const Spot& spot) {
+void Ledger::GrantTo(PendingRequest& request, Spot spot) {
   RequestClass& of = *request.line->of;
   ClassChoice& choice = of.choices[static_cast<std::size_t>(spot.choice)];
   NodeState& node = nodes_[static_cast<std::size_t>(spot.node)];
@@ -267,7 +279,7 @@ void Ledger::GrantTo(PendingRequest& request, const Spot& spot) {
   grant.lease.id = (std::uint64_t{held.generation} << 32) | place;
   grant.lease.rank = rank;
   grant.lease.cpus = choice.demand.cpus;
-  grant.lease.devices = spot.fit.devices;
+  grant.lease.devices = std::move(spot.fit.devices);
   const Rank requester = request.requester;
   waiting_.Forget(request);
   CountShare(requester, choice.demand, 1);

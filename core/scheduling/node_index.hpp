@@ -26,6 +26,10 @@ class NodeIndex {
 
   void Update(int node);
 
+  /// Whether a node may have room, by the sums that the index keeps; where this says no there is none.
+  bool MayFit(int node, const Demand& demand, Reach reach) const {
+    return levels_[0][static_cast<std::size_t>(node)].MayFit(demand, reach);
+  }
   // Each returns a position, or -1. `home`: where valid, devices must be at home there.
   /// The first that fits and of which less than `used_below` (in 1/1,000) is used, and that is not one of `but`.
   int First(const Demand& demand, Reach reach, int used_below, std::span<const int> but = {}) const;

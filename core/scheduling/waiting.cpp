@@ -41,18 +41,20 @@ void Waiting::Settle(Line& line, bool stood) {
 void Waiting::Link(PendingRequest& request) {
   Line& line = *request.line;
   const bool stood = !line.empty();
+  ++line.size;
   const auto [found, is_new] = line.owners.try_emplace(request.requester, Line::Owner{request.requester});
   Line::Owner& owner = found->second;
   if (is_new) shares_[request.requester].lines.push_back(&line);
-  else TakeTurn(line, owner);
   // Nearly always the last: only one that is put back stands before others.
   PendingRequest* before = owner.last;
   while (before != nullptr && before->arrival > request.arrival) before = before->previous;
+  const bool first = before == nullptr;
+  if (first && !is_new) TakeTurn(line, owner);
   request.previous = before;
-  request.next = before == nullptr ? owner.first : before->next;
-  (request.previous == nullptr ? owner.first : request.previous->next) = &request;
+  request.next = first ? owner.first : before->next;
+  (first ? owner.first : before->next) = &request;
   (request.next == nullptr ? owner.last : request.next->previous) = &request;
-  ++line.size;
+  if (!first) return;
   GiveTurn(line, owner);
   Settle(line, stood);
 }
@@ -62,11 +64,13 @@ void Waiting::Unlink(PendingRequest& request) {
   const auto found = line.owners.find(request.requester);
   MANTA_ASSERT(found != line.owners.end());
   Line::Owner& owner = found->second;
-  TakeTurn(line, owner);
-  (request.previous == nullptr ? owner.first : request.previous->next) = request.next;
+  const bool first = owner.first == &request;
+  if (first) TakeTurn(line, owner);
+  (first ? owner.first : request.previous->next) = request.next;
   (request.next == nullptr ? owner.last : request.next->previous) = request.previous;
   request.next = request.previous = nullptr;
   --line.size;
+  if (!first) return;
   if (owner.first == nullptr) {
     std::erase(shares_[request.requester].lines, &line);
     line.owners.erase(found);
@@ -79,8 +83,7 @@ void Waiting::Unlink(PendingRequest& request) {
 PendingRequest* Waiting::Add(Line& line, Rank requester, std::uint64_t id, std::int64_t now_ns) {
   const auto [found, is_new] = requests_.try_emplace({requester, id});
   MANTA_ASSERT(is_new);
-  found->second = std::make_unique<PendingRequest>();
-  PendingRequest& request = *found->second;
+  PendingRequest& request = found->second;
   request.requester = requester;
   request.id = id;
   request.arrival = next_arrival_++;
@@ -112,13 +115,13 @@ void Waiting::Forget(PendingRequest& request) {
 
 PendingRequest* Waiting::Find(Rank requester, std::uint64_t id) {
   const auto found = requests_.find({requester, id});
-  return found == requests_.end() ? nullptr : found->second.get();
+  return found == requests_.end() ? nullptr : &found->second;
 }
 
 std::vector<PendingRequest*> Waiting::Of(Rank requester) const {
   std::vector<PendingRequest*> all;
   for (const auto& [key, request] : requests_)
-    if (key.first == requester) all.push_back(request.get());
+    if (key.first == requester) all.push_back(const_cast<PendingRequest*>(&request));
   std::sort(all.begin(), all.end(),
             [](const PendingRequest* a, const PendingRequest* b) { return a->arrival < b->arrival; });
   return all;

@@ -25,6 +25,7 @@ struct PendingRequest {
   std::uint64_t id = 0;       // of the requester
   std::uint64_t arrival = 0;
   std::int64_t since_ns = 0;
+  int own_node = -1;          // position of the requester's node
   Line* line = nullptr;
   PendingRequest* next = nullptr;      // of the same owner in the line
   PendingRequest* previous = nullptr;
@@ -99,7 +100,7 @@ class Waiting {
     int share = 0;
     std::vector<Line*> lines;  // in which it waits
   };
-  std::unordered_map<std::pair<Rank, std::uint64_t>, std::unique_ptr<PendingRequest>, IdHash> requests_;
+  std::unordered_map<std::pair<Rank, std::uint64_t>, PendingRequest, IdHash> requests_;  // their addresses stay
   std::unordered_map<Rank, Share> shares_;
   std::map<TurnKey, Line*> order_;
   std::uint64_t next_arrival_ = 0;

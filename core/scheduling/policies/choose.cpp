@@ -12,6 +12,8 @@ namespace manta::scheduling {
 namespace {
 
 int ByStrategy(const ClusterView& view, const Ask& ask) {
+  if (ask.listed && ask.nodes.size() <= 1)
+    return !ask.nodes.empty() && ask.FitsOn(view, ask.nodes.front()) ? ask.nodes.front() : -1;
   if (const int near = ChooseByLocality(view, ask); near >= 0) return near;
   if (ask.choice.target.strategy == wire::Strategy::kSpread) return ChooseSpread(view, ask);
   return ask.choice.demand.gpus != 0 ? ChooseBestFit(view, ask) : ChooseHybrid(view, ask);
