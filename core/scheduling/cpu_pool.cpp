@@ -38,6 +38,11 @@ Amount CpuPool::AllSlots() const {
   return sum;
 }
 
+Amount CpuPool::CededBy(Rank rank) const {
+  const RankCpus& cpus = ranks_.at(rank);
+  return cpus.initial - cpus.slots;
+}
+
 void CpuPool::AddSlots(RankCpus& rank, Amount cpus) {
   const Amount before = rank.WholeSlots();
   rank.slots += cpus;

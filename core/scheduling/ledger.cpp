@@ -48,6 +48,7 @@ void Ledger::TakeBack(std::unordered_map<std::uint64_t, Held>::iterator held) {
   const Held& lease = held->second;
   Node& node = nodes_[lease.node];
   if (!lease.suspended) node.cpus.PutBack(CpusOf(lease.shape));
+  node.cores.PutBack(CpusOf(lease.shape), lease.cores);
   node.others.PutBack(lease.shape, lease.devices);
   --leases_of_[lease.rank];
   held_.erase(held);
@@ -147,8 +148,10 @@ Grant Ledger::MakeGrant(const Queue& queue, const Waiting& waiting, Place place)
   grant.lease.rank = place.rank;
   grant.lease.cpus = queue.shape.cpus;
   grant.lease.devices = place.fit.devices;
+  grant.lease.cores = node.cores.Take(CpusOf(queue.shape), place.rank, place.fit.devices,
+                                      [&node](Rank rank) { return node.cpus.CededBy(rank); });
   held_.emplace(grant.lease.id, Held{queue.shape, waiting.requester, place.rank, place.node,
-                                     std::move(place.fit.devices)});
+                                     std::move(place.fit.devices), grant.lease.cores});
   return grant;
 }
 

@@ -38,6 +38,7 @@
 
 #include "core/base/amount.hpp"
 #include "core/base/ids.hpp"
+#include "core/scheduling/core_map.hpp"
 #include "core/scheduling/cpu_pool.hpp"
 #include "core/scheduling/node_resources.hpp"
 #include "core/scheduling/node_spec.hpp"
@@ -48,7 +49,7 @@ namespace manta::scheduling {
 struct Grant {
   Rank requester;
   std::uint64_t request = 0;
-  wire::Lease lease;  // not bound to cores
+  wire::Lease lease;
 };
 
 /// One thread at a time. Deterministic: the same calls give the same actions.
@@ -101,10 +102,11 @@ class Ledger {
   static constexpr int kLookahead = 128;
 
   struct Node {
-    explicit Node(const NodeSpec& spec) : id(spec.id), ranks(spec.ranks), cpus(spec.slots), others(spec) {}
+    explicit Node(const NodeSpec& spec) : id(spec.id), ranks(spec.ranks), cpus(spec.slots), cores(spec), others(spec) {}
     NodeId id;
     std::vector<Rank> ranks;
     CpuPool cpus;
+    CoreMap cores;
     NodeResources others;
     // Of one Decide:
     Amount reserved;                      // CPUs for those that wait here
@@ -130,6 +132,7 @@ class Ledger {
     Rank rank;
     int node = 0;
     std::vector<wire::DeviceShare> devices;
+    std::vector<std::int32_t> cores;  // kept while it is suspended
     bool suspended = false;
   };
   struct Place {
