@@ -9,6 +9,7 @@
 #include "core/base/clock.hpp"
 #include "core/base/log.hpp"
 #include "core/runtime/wait_point.hpp"
+#include "core/topology/binding.hpp"
 
 namespace manta::runtime {
 namespace {
@@ -170,6 +171,7 @@ void Room::Wake() {
 
 void Room::Run() {
   pthread_setname_np(pthread_self(), "manta-room");
+  if (!options_.cpus.empty()) topology::BindThisThread(options_.cpus);
   Lock lock(mutex_);
   while (!stops_) {
     if (!reads_.empty() || !puts_.empty()) {

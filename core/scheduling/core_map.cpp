@@ -71,10 +71,13 @@ class CoreMap::Search {
       budget_.push_back(std::max<std::int64_t>(0, CountOf(ceded(rank.rank)) - rank.leased));
   }
 
+  enum class Among { kPreferred, kPreferredCededOrNot, kAll };
   /// The cores of `cpus`, the shared one last; nothing if they aren't there.
-  std::optional<std::vector<Place>> Find(Amount cpus, bool only_preferred) const {
+  std::optional<std::vector<Place>> Find(Amount cpus, Among among) const {
     Search narrowed = *this;
-    if (only_preferred) narrowed.allowed_ = preferred_;
+    if (among != Among::kAll) narrowed.allowed_ = preferred_;
+    if (among == Among::kPreferredCededOrNot)
+      std::fill(narrowed.budget_.begin(), narrowed.budget_.end(), static_cast<std::int64_t>(allowed_.size()));
     return narrowed.Find(cpus);
   }
 
@@ -228,8 +231,9 @@ std::vector<std::int32_t> CoreMap::Take(Amount cpus, Rank rank, const std::vecto
     for (Place core = 0; core < cores_.size(); ++core) preferred[core] = !cores_[core].near_a_device;
 
   const Search search(*this, rank, std::move(preferred), ceded);
-  auto found = search.Find(cpus, true);
-  if (!found) found = search.Find(cpus, false);
+  auto found = search.Find(cpus, Search::Among::kPreferred);
+  if (!found && !devices.empty()) found = search.Find(cpus, Search::Among::kPreferredCededOrNot);
+  if (!found) found = search.Find(cpus, Search::Among::kAll);
   std::vector<std::int32_t> taken;
   if (!found) return taken;
   for (const Place core : *found) taken.push_back(cores_[core].index);

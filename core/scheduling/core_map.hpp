@@ -16,8 +16,8 @@
 // A group that must be taken from in parts is: its largest part whole, and the rest by the same rules.
 //
 // A rank goes on running tasks on the cores whose CPUs it has not ceded, so no more of its cores are leased than it has
-// ceded CPUs. Where no cores are left (CPUs are in pieces, or a lease whose task waits keeps its cores) the lease gets
-// none: its thread is not bound.
+// ceded CPUs; but for leases with devices, for which cores near these count more. Where no cores are left (CPUs are in
+// pieces, or a lease whose task waits keeps its cores) the lease gets none: its thread is not bound.
 
 #include <array>
 #include <cstddef>

@@ -135,6 +135,17 @@ TEST(CoreMap, UsesOnlyTheCoresOfRanksThatHaveCededThem) {
   EXPECT_EQ(map.Take(5), (Cores{1, 2, 3, 6, 7}));
 }
 
+TEST(CoreMap, KeepsLeasesWithDevicesNearThemAlsoOnCoresThatWereNotCeded) {
+  std::map<int, int> ceded{{1, 2}};
+  Map map(MakeNodeOf(kTwoL3, 2, {"0-3", "4-7"}), [&](Rank rank) { return Amount::Whole(ceded[rank.value]); });
+  EXPECT_EQ(map.Take(0.5, kSecond, 1), (Cores{4}));
+  EXPECT_EQ(map.Take(0.5, kFirst), (Cores{0}));
+  EXPECT_EQ(map.Take(1, kFirst), (Cores{1}));
+  EXPECT_EQ(map.Take(1), (Cores{5}));
+  EXPECT_EQ(map.Take(1), Cores{});
+  EXPECT_EQ(map.Take(3, kFirst), Cores{});  // not three near it, and not three that were ceded
+}
+
 TEST(CoreMap, PrefersTheCoresOfTheLeasesOwnRank) {
   const NodeSpec node = MakeNodeOf(kTwoL3, 2);
   EXPECT_EQ(Map(node).Take(2, {}, 1), (Cores{4, 5}));
