@@ -1,6 +1,7 @@
 #include "core/scheduling/core_map.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -11,7 +12,6 @@ namespace manta::scheduling {
 namespace {
 
 constexpr Amount kOne = Amount::Whole(1);
-constexpr std::size_t kL3 = 2;
 
 Amount RestOf(Amount cpus) { return cpus - WholePart(cpus); }
 std::int64_t CountOf(Amount cpus) { return cpus.units() / Amount::kUnitsPerOne; }
@@ -20,16 +20,20 @@ std::int64_t CountOf(Amount cpus) { return cpus.units() / Amount::kUnitsPerOne; 
 
 CoreMap::CoreMap(const NodeSpec& node) {
   std::map<Rank, std::size_t> rank_at;
-  std::array<std::vector<int>, kLevels> numbers;
+  constexpr std::array kKinds{&CoreSpec::physical, &CoreSpec::l2, &CoreSpec::l3, &CoreSpec::numa, &CoreSpec::package};
   for (const CoreSpec& spec : node.cores) {
     MANTA_ASSERT(cores_.empty() || cores_.back().index < spec.index);
     const auto [rank, is_new] = rank_at.try_emplace(spec.rank, ranks_.size());
     if (is_new) ranks_.push_back({spec.rank});
     cores_.push_back({.index = spec.index, .rank = rank->second});
-    const std::array<int, kLevels> of_core{spec.physical, spec.l2, spec.l3, spec.numa, spec.package, 0};
-    for (std::size_t level = 0; level < kLevels; ++level) numbers[level].push_back(of_core[level]);
   }
-  for (std::size_t level = 0; level < kLevels; ++level) AddLevel(level, numbers[level]);
+  for (const auto kind : kKinds) {
+    std::vector<int> numbers;
+    for (const CoreSpec& spec : node.cores) numbers.push_back(spec.*kind);
+    AddLevel(numbers);
+    if (kind == &CoreSpec::l3) l3_ = levels_.size() - 1;
+  }
+  AddLevel(std::vector<int>(cores_.size(), 0));
   for (const DeviceSpec& device : node.gpus) {
     std::vector<char> near(cores_.size());
     bool any = false;
@@ -43,12 +47,12 @@ CoreMap::CoreMap(const NodeSpec& node) {
 }
 
 /// A core without a number is in the same group as one level below: alone on the lowest.
-void CoreMap::AddLevel(std::size_t level, const std::vector<int>& numbers) {
-  Level& made = levels_[level];
+void CoreMap::AddLevel(const std::vector<int>& numbers) {
+  Level made;
   std::map<int, std::size_t> group_at;
   std::map<std::pair<std::size_t, std::size_t>, std::size_t> cell_at;
   for (Place core = 0; core < cores_.size(); ++core) {
-    const std::size_t below = level == 0 ? core : levels_[level - 1].group_of[core];
+    const std::size_t below = levels_.empty() ? core : levels_.back().group_of[core];
     const int number = numbers[core] >= 0 ? numbers[core] : -1 - static_cast<int>(below);
     const std::size_t group = group_at.try_emplace(number, made.first.size()).first->second;
     if (group == made.first.size()) made.first.push_back(core);
@@ -60,6 +64,7 @@ void CoreMap::AddLevel(std::size_t level, const std::vector<int>& numbers) {
     made.group_of.push_back(group);
     made.cell_of.push_back(cell);
   }
+  if (levels_.empty() || levels_.back().group_of != made.group_of) levels_.push_back(std::move(made));
 }
 
 /// One Take: which cores it may have, and how many more of each rank.
@@ -96,7 +101,7 @@ class CoreMap::Search {
       return Pick(1);
     }
     if (auto cores = Pick(whole + 1)) {
-      const auto beside = BestShared(rest, map_.levels_[kL3].group_of[cores->front()]);
+      const auto beside = BestShared(rest, map_.levels_[map_.l3_].group_of[cores->front()]);
       if (beside) cores->back() = *beside;
       return cores;
     }
@@ -117,7 +122,7 @@ class CoreMap::Search {
     for (Place core = 0; core < map_.cores_.size(); ++core) {
       const Amount leased = map_.cores_[core].leased;
       if (allowed_[core] == 0 || leased.IsZero() || leased + rest > kOne) continue;
-      if (l3_group && map_.levels_[kL3].group_of[core] != *l3_group) continue;
+      if (l3_group && map_.levels_[map_.l3_].group_of[core] != *l3_group) continue;
       if (!best || cost(core) < cost(*best)) best = core;
     }
     return best;
@@ -166,24 +171,28 @@ class CoreMap::Search {
     std::size_t level, group;
   };
   std::optional<Group> SmallestThatHas(std::int64_t count) const {
-    std::array<std::vector<Count>, kLevels> counts;
-    for (std::size_t level = 0; level < kLevels; ++level) counts[level] = CountGroups(level);
-    // Of two groups with as much to spare, the one in a larger group with less to spare.
-    using Cost = std::tuple<std::int64_t, std::int64_t, std::array<std::int64_t, kLevels>>;
-    for (std::size_t level = 0; level < kLevels; ++level) {
+    std::vector<std::vector<Count>> counts;
+    for (std::size_t level = 0; level < map_.levels_.size(); ++level) counts.push_back(CountGroups(level));
+    for (std::size_t level = 0; level < counts.size(); ++level) {
       std::optional<Group> best;
-      Cost least;
-      for (std::size_t group = 0; group < counts[level].size(); ++group) {
-        const Count& has = counts[level][group];
-        if (has.cores < count) continue;
-        Cost cost{-std::min(count, has.preferred), -std::min(count, has.own), {}};
-        const Place first = map_.levels_[level].first[group];
-        for (std::size_t above = level; above < kLevels; ++above)
-          std::get<2>(cost)[above] = counts[above][map_.levels_[above].group_of[first]].cores;
-        if (best && cost >= least) continue;
-        best = Group{level, group};
-        least = cost;
-      }
+      // Of two groups with as much to spare, the one in a larger group with less to spare.
+      const auto is_better = [&](std::size_t group) {
+        const Count &has = counts[level][group], &other = counts[level][best->group];
+        const auto wanted = [&](const Count& one) {
+          return std::pair(std::min(count, one.preferred), std::min(count, one.own));
+        };
+        if (wanted(has) != wanted(other)) return wanted(has) > wanted(other);
+        const Place first = map_.levels_[level].first[group], first_of_best = map_.levels_[level].first[best->group];
+        for (std::size_t above = level; above < counts.size(); ++above) {
+          const std::vector<std::size_t>& group_of = map_.levels_[above].group_of;
+          const std::int64_t cores = counts[above][group_of[first]].cores;
+          const std::int64_t cores_of_best = counts[above][group_of[first_of_best]].cores;
+          if (cores != cores_of_best) return cores < cores_of_best;
+        }
+        return false;
+      };
+      for (std::size_t group = 0; group < counts[level].size(); ++group)
+        if (counts[level][group].cores >= count && (!best || is_better(group))) best = Group{level, group};
       if (best) return best;
     }
     return std::nullopt;
@@ -194,20 +203,20 @@ class CoreMap::Search {
     for (Search left = *this; count > 0;) {
       const auto group = left.SmallestThatHas(count);
       if (!group) return std::nullopt;  // at the first try, if ever: then it only narrows down
-      if (group->level == 0) {
-        left.TakeFrom(0, group->group, count, taken);
-        break;
-      }
-      // None of its parts has enough: the largest goes whole.
       for (Place core = 0; core < allowed_.size(); ++core)
         if (map_.levels_[group->level].group_of[core] != group->group) left.allowed_[core] = 0;
-      const std::size_t level = group->level - 1;
-      const std::vector<Count> parts = left.CountGroups(level);
+      // None of its parts has enough: the largest goes whole, unless all are alike.
+      const std::size_t part_level = group->level == 0 ? 0 : group->level - 1;
+      const std::vector<Count> parts = left.CountGroups(part_level);
       const auto size = [](const Count& part) { return std::tuple(part.cores, part.preferred, part.own); };
       const auto largest = std::max_element(parts.begin(), parts.end(),
                                             [&](const Count& a, const Count& b) { return size(a) < size(b); });
+      if (group->level == 0 || largest->cores == 1) {
+        left.TakeFrom(group->level, group->group, count, taken);
+        break;
+      }
       count -= largest->cores;
-      left.TakeFrom(level, static_cast<std::size_t>(largest - parts.begin()), largest->cores, taken);
+      left.TakeFrom(part_level, static_cast<std::size_t>(largest - parts.begin()), largest->cores, taken);
     }
     std::sort(taken.begin(), taken.end());
     return taken;

@@ -19,7 +19,6 @@
 // ceded CPUs; but for leases with devices, for which cores near these count more. Where no cores are left (CPUs are in
 // pieces, or a lease whose task waits keeps its cores) the lease gets none: its thread is not bound.
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -49,7 +48,6 @@ class CoreMap {
   void PutBack(Amount cpus, const std::vector<std::int32_t>& cores);
 
  private:
-  static constexpr std::size_t kLevels = 6;
   using Place = std::size_t;  // in cores_
 
   struct Level {
@@ -70,12 +68,13 @@ class CoreMap {
   };
   class Search;
 
-  void AddLevel(std::size_t level, const std::vector<int>& numbers);
+  void AddLevel(const std::vector<int>& numbers);
   void Add(const std::vector<std::int32_t>& cores, Amount cpus, int sign);
 
   std::vector<Core> cores_;  // by index
   std::vector<RankCores> ranks_;
-  std::array<Level, kLevels> levels_;  // from small groups to large ones
+  std::vector<Level> levels_;              // from small groups to large ones; no two of the same groups
+  std::size_t l3_ = 0;                     // the level of cores that share an L3
   std::map<int, std::vector<char>> near_;  // by device that has some: which cores are near it
 };
 

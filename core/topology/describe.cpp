@@ -11,10 +11,11 @@ struct Level {
   const char* name;
   int Core::*number;
   bool is_cache;
+  bool is_inner;  // of no interest where it is all of the group around it
 };
-constexpr std::array<Level, 5> kLevels{Level{"package", &Core::package, false}, Level{"NUMA node", &Core::numa, false},
-                                       Level{"L3", &Core::l3, true}, Level{"L2", &Core::l2, true},
-                                       Level{"core", &Core::physical, true}};
+constexpr std::array<Level, 5> kLevels{
+    Level{"package", &Core::package, false, false}, Level{"NUMA node", &Core::numa, false, false},
+    Level{"L3", &Core::l3, true, false}, Level{"L2", &Core::l2, true, true}, Level{"core", &Core::physical, true, true}};
 
 using Cores = std::vector<const Core*>;
 
@@ -37,7 +38,8 @@ void AddGroups(const Cores& cores, std::size_t level, std::size_t indent, std::v
   const bool each_alone =
       std::all_of(groups.begin(), groups.end(), [](const auto& group) { return group.second.size() == 1; });
   for (const auto& [number, members] : groups) {
-    const bool told = number >= 0 && !(here.is_cache && each_alone);
+    const bool is_the_same = here.is_inner && members.size() == cores.size();
+    const bool told = number >= 0 && !(here.is_cache && each_alone) && !is_the_same;
     if (told) AddLine(here.name + (" " + std::to_string(number)), members, indent, lines);
     AddGroups(members, level + 1, told ? indent + 2 : indent, lines);
   }

@@ -89,7 +89,7 @@ TEST(DecideJob, PutsEachGpuAtHomeOnARankNearItAsFarAsSharesAreEven) {
   EXPECT_EQ(homes(2), (std::vector<int>{0, 0, 0, 0, 1, 1, 1, 1}));
   EXPECT_EQ(homes(4), (std::vector<int>{0, 0, 1, 1, 2, 2, 3, 3}));
   EXPECT_EQ(homes(8), (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7}));
-  EXPECT_EQ(homes(3), (std::vector<int>{0, 0, 0, 1, 1, 1, 2, 2}));  // ranks of 11, 11 and 10 cores
+  EXPECT_EQ(homes(3), (std::vector<int>{0, 0, 1, 1, 2, 2, 2, 0}));  // no rank has four: the last is far
   EXPECT_EQ(homes(40), (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7}));  // they share cores
 
   // One of two ranks sees one GPU only.
@@ -115,7 +115,7 @@ TEST(InfoText, SaysWhatMantaMakesOfAMachine) {
   settings.cpus = 128;
   const std::string threads = InfoOfMachine(machine, 1, settings);
   for (const char* line :
-       {"machine, with 64 cores (each hardware thread counts as one)\n", "\n        core 2: cores 4-5 (CPUs 4-5)\n",
+       {"machine, with 64 cores (each hardware thread counts as one)\n", "\n        L2 2: cores 4-5 (CPUs 4-5)\n",
         "\n  rank 0: 128 CPUs on cores 0-63 (CPUs 0-63); has more CPUs than cores, so that leases are not bound to them\n"})
     EXPECT_NE(threads.find(line), std::string::npos) << line << threads;
 }
