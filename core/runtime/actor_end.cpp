@@ -95,17 +95,17 @@ void ActorPlane::KillHere(const ObjectId& id, bool restart) {
 void ActorPlane::On(Rank, const wire::ActorEnd& message) {
   bool gone = false;  // killed before: there is nothing of the user's to destroy
   bool push = false;
-  bool leased = false;
+  wire::Lease lease;
   ActorPtr held;
   {
     ActorInstance& actor = instances_.LockOrMake(message.actor);
     std::lock_guard lock(actor.mutex, std::adopt_lock);
     actor.ended = true;
     held = ActorPtr(&actor);
-    leased = actor.lease_id() != 0;
+    lease = actor.lease();
     gone = actor.state == ActorInstance::State::kDead && !actor.instance;
     // A turn that is queued, or runs, sees it by itself.
-    push = !gone && !leased && !actor.turn_queued;
+    push = !gone && lease.id == 0 && !actor.turn_queued;
     if (push) {
       actor.turn_queued = true;
       actor.turn = ActorInstance::Turn::kEnd;
@@ -114,8 +114,8 @@ void ActorPlane::On(Rank, const wire::ActorEnd& message) {
   }
   if (gone)
     DestroyIfEnded(held);
-  else if (leased)
-    parts_.leased.Run([this, actor = std::move(held)] { DestroyIfEnded(actor); });
+  else if (lease.id != 0)
+    parts_.leased.Run(lease, [this, actor = std::move(held)] { DestroyIfEnded(actor); });
   else if (push)
     PushTurn(std::move(held));
 }

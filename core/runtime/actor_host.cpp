@@ -110,6 +110,11 @@ void ActorPlane::FindNext(ActorInstance& actor, Next& next) {
 void ActorPlane::Begin(ActorPtr actor, const Next& next) {
   if (!next) return;
   if (next.how == Next::How::kTurn) return PushTurn(std::move(actor));
+  wire::Lease lease;
+  if (next.how == Next::How::kLeased) {
+    std::lock_guard lock(actor->mutex);
+    lease = actor->lease();
+  }
   auto job = [this, actor = std::move(actor), next] {
     if (next.what == Next::What::kCreation)
       RunCreation(actor, false);
@@ -117,7 +122,7 @@ void ActorPlane::Begin(ActorPtr actor, const Next& next) {
       RunCalls(actor, next.incarnation, false);
   };
   if (next.how == Next::How::kLeased)
-    parts_.leased.Run(std::move(job));
+    parts_.leased.Run(lease, std::move(job));
   else
     parts_.lanes.Push(std::function<void()>(std::move(job)));
 }

@@ -75,6 +75,7 @@ class ActorInstance : public base::Counted, public LaneJob {
     return *rare;
   }
   wire::Lease TakeLease() { return rare ? std::exchange(rare->lease, {}) : wire::Lease(); }
+  wire::Lease lease() const { return rare ? rare->lease : wire::Lease(); }
   std::uint64_t lease_id() const { return rare ? rare->lease.id : 0; }
   std::string name() const { return rare ? rare->name : std::string(); }
   std::string reason() const { return why != nullptr ? why : rare ? rare->reason : std::string(); }

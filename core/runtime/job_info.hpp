@@ -17,6 +17,7 @@
 #include "core/runtime/settings.hpp"
 #include "core/scheduling/node_spec.hpp"
 #include "core/topology/cpu_set.hpp"
+#include "core/topology/rank_cores.hpp"
 
 namespace manta::runtime {
 
@@ -27,6 +28,7 @@ struct JobInfo {
   std::vector<NodeId> node_of;              // by rank
   std::vector<NodeInfo> nodes;              // as users see them
   std::vector<scheduling::NodeSpec> specs;  // as the ledger sees them
+  std::vector<topology::NodeCores> cores;   // what their ranks work on
   Settings settings;
 
   // Of this rank.
@@ -34,6 +36,8 @@ struct JobInfo {
   int node_cores = 1;
   int executors = 1;
   std::vector<topology::CpuSet> executor_cpus;  // empty: not bound
+  std::vector<topology::CpuSet> core_cpus;      // of this node's cores, by index; empty: nothing is bound
+  topology::CpuSet node_cpus;                   // all that the node's ranks work on; empty likewise
 };
 
 /// What outlives sessions: made once a process.

@@ -55,12 +55,15 @@ RankRuntime::RankRuntime(JobInfo info, ProcessParts parts, std::function<void(in
   executors_ = std::make_unique<ExecutorPool>(
       ExecutorPool::Options{info_.executors, info_.my_index, info_.executor_cpus}, *progress_, *slots_, *queue_, *this);
   lanes_ = std::make_unique<LanePool>(*progress_, *executors_);
-  leased_ = std::make_unique<LeasedPool>();
+  LeasedPool::Options leased_options{info_.core_cpus, info_.node_cpus};
+  leased_options.most_idle = std::max(leased_options.most_idle, info_.core_cpus.size());  // one for each core at least
+  leased_ = std::make_unique<LeasedPool>(std::move(leased_options));
 
   Room::Options room_options;
   room_options.seal_live = [this](std::uint64_t size_bytes) {
     lanes_->Push([this, size_bytes] { objects_->SealLive(size_bytes); });
   };
+  room_options.cpus = info_.node_cpus;
   room_options.wait_seconds = info_.settings.store_wait_seconds;
   for (int rank = 0; rank < info_.ranks; ++rank)
     if (Rank(rank) != info_.self && info_.node_of[static_cast<std::size_t>(rank)] ==

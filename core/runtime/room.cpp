@@ -10,6 +10,7 @@
 #include "core/base/clock.hpp"
 #include "core/base/log.hpp"
 #include "core/runtime/wait_point.hpp"
+#include "core/topology/binding.hpp"
 
 namespace manta::runtime {
 namespace {
@@ -181,6 +182,7 @@ void Room::Wake() {
 
 void Room::Run() {
   pthread_setname_np(pthread_self(), "manta-room");
+  if (!options_.cpus.empty()) topology::BindThisThread(options_.cpus);
   // A file that may not grow so large (RLIMIT_FSIZE) is a write that fails, and not the end of the job.
   sigset_t too_large;
   sigemptyset(&too_large);

@@ -33,6 +33,7 @@
 #include "core/runtime/counters.hpp"
 #include "core/runtime/local_store.hpp"
 #include "core/runtime/router.hpp"
+#include "core/topology/cpu_set.hpp"
 #include "core/worker/progress.hpp"
 
 namespace manta::runtime {
@@ -45,6 +46,7 @@ class Room {
     /// Has values that count, of so many bytes, written into the store, where they can be moved to disk; returns at once.
     std::function<void(std::uint64_t size_bytes)> seal_live;
     double wait_seconds = 10;
+    topology::CpuSet cpus = {};  // where the thread runs; empty: where the one that first needs it does
   };
   Room(Options options, LocalStore& store, node::SpillFiles& files, Router& router, worker::Progress& progress,
        Counters& counters);

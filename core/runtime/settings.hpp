@@ -35,6 +35,7 @@ struct Settings {
   std::uint64_t memory = 0;                 // bytes; 0: detect
   int executors = 0;                        // 0: one a core
   bool binding = true;
+  bool use_hyperthreads = false;
   int gpu_home_ranks = 1;
   DeviceMode device = DeviceMode::kAuto;
   IsolationMode isolation = IsolationMode::kLogical;

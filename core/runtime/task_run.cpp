@@ -114,7 +114,8 @@ class LeaseHooks final : public WaitHooks {
 }  // namespace
 
 void TaskPlane::RunLeased(TaskPtr task) {
-  parts_.leased.Run([this, task = std::move(task)] {
+  const wire::Lease& lease = task->extra()->lease;
+  parts_.leased.Run(lease, [this, task = std::move(task)] {
     if (!task->Claim()) {
       ReturnLease(task->extra()->lease);
       return;

@@ -39,6 +39,11 @@ Amount CpuPool::AllSlots() const {
   return sum;
 }
 
+Amount CpuPool::CededBy(Rank rank) const {
+  const RankCpus& cpus = const_cast<CpuPool*>(this)->Of(rank);
+  return cpus.initial - cpus.slots;
+}
+
 void CpuPool::AddSlots(RankCpus& rank, Amount cpus) {
   const Amount before = rank.WholeSlots();
   rank.slots += cpus;

@@ -44,6 +44,8 @@ class CpuPool {
   Amount Prompt() const { return in_slots_ - at_busy_ranks_; }
   /// All that the ranks have, also what is no whole CPU.
   Amount AllSlots() const;
+  /// What `rank`, one of the node's, has ceded and was not given back.
+  Amount CededBy(Rank rank) const;
 
   void Take(Amount cpus) { free_ -= cpus; }
   void PutBack(Amount cpus) { free_ += cpus; }

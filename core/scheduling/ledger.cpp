@@ -176,6 +176,7 @@ void Ledger::TakeBack(std::uint64_t lease) {
   if (held.group != 0) PutBackInGroup(held, !held.suspended);
   else if (held.suspended) node.PutBackOthers(choice.demand, held.devices);
   else node.PutBack(choice.demand, held.devices);
+  node.cores.PutBack(Amount::FromUnits(choice.demand.cpus), held.cores);
   node.CountLease(held.rank, -1);
   --choice.running;
   if (held.of->earliest_finish) choice.started_ns.erase(choice.started_ns.find(held.since_ns));

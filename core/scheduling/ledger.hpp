@@ -142,6 +142,7 @@ class Ledger {
     int bundle = -1;
     std::int64_t since_ns = 0;
     std::vector<wire::DeviceShare> devices;
+    std::vector<std::int32_t> cores;  // kept while it is suspended
 
     const ClassChoice& choice_of() const { return of->choices[choice]; }
   };

@@ -267,6 +267,8 @@ void Ledger::GrantTo(PendingRequest& request, Spot spot) {
   } else {
     node.Take(choice.demand, held.devices);
   }
+  held.cores = node.cores.Take(Amount::FromUnits(choice.demand.cpus), rank, held.devices,
+                               [&node](Rank of) { return node.cpus.CededBy(of); });
   node.CountLease(rank, 1);
   ++choice.running;
   if (of.earliest_finish) choice.started_ns.insert(now_ns_);
@@ -279,6 +281,7 @@ void Ledger::GrantTo(PendingRequest& request, Spot spot) {
   grant.lease.id = (std::uint64_t{held.generation} << 32) | place;
   grant.lease.rank = rank;
   grant.lease.cpus = choice.demand.cpus;
+  grant.lease.cores = held.cores;
   grant.lease.devices = std::move(spot.fit.devices);
   const Rank requester = request.requester;
   waiting_.Forget(request);

@@ -19,14 +19,23 @@
 namespace manta::scheduling {
 
 struct DeviceSpec {
-  int index = 0;  // on the node
-  Rank home;      // the rank that runs its tasks
+  int index = 0;               // on the node
+  Rank home;                   // the rank that runs its tasks
+  std::vector<int> near = {};  // cores near it, by index; empty: not known, or all alike
+};
+
+/// A core that leases may be bound to. Cores with the same number of a kind share that; -1: not known.
+struct CoreSpec {
+  int index = -1;  // on the node; neighbours share caches
+  Rank rank;       // the one rank that works on it
+  int physical = -1, l2 = -1, l3 = -1, numa = -1, package = -1;
 };
 
 struct NodeSpec {
   NodeId id;
   std::vector<Rank> ranks;
   std::map<Rank, Amount> slots;    // the CPUs that each rank's slot table begins with
+  std::vector<CoreSpec> cores;     // in rising order; none of a rank that shares its cores or has more CPUs than cores
   std::vector<DeviceSpec> gpus;
   std::uint64_t memory_bytes = 0;  // for requests that name memory
   std::map<std::string, Amount> custom;

@@ -7,7 +7,7 @@
 namespace manta::scheduling {
 
 NodeState::NodeState(const NodeSpec& spec, ResourceNames& names)
-    : cpus(spec.slots), spec_(&spec), total_(spec, names), left_(total_), leases_of_(spec.ranks.size()) {}
+    : cpus(spec.slots), cores(spec), spec_(&spec), total_(spec, names), left_(total_), leases_of_(spec.ranks.size()) {}
 
 int NodeState::Used() const {
   const auto share = [](std::int64_t left, std::int64_t total) {

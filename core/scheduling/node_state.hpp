@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/base/ids.hpp"
+#include "core/scheduling/core_map.hpp"
 #include "core/scheduling/cpu_pool.hpp"
 #include "core/scheduling/node_resources.hpp"
 #include "core/scheduling/node_spec.hpp"
@@ -85,6 +86,7 @@ class NodeState {
   int leases() const { return leases_; }
 
   CpuPool cpus;
+  CoreMap cores;
 
  private:
   const NodeSpec* spec_;

@@ -161,8 +161,7 @@ int SlurmAllocation(const Variable& variable) {
 
 }  // namespace
 
-CpuSet CurrentBinding(const Topology& topology) {
-  if (!topology.this_system) return topology.cpus;
+std::optional<CpuSet> CpusOfThisThread() {
   // The kernel refuses a mask shorter than its own; how long that is can only be tried.
   for (int max_cpus = 1024; max_cpus <= 1 << 20; max_cpus *= 2) {
     std::vector<unsigned long> mask(static_cast<std::size_t>(max_cpus) / (8 * sizeof(unsigned long)));
@@ -174,7 +173,12 @@ CpuSet CurrentBinding(const Topology& topology) {
       if (CPU_ISSET_S(static_cast<std::size_t>(cpu), bytes, kernel_mask)) set.Add(cpu);
     return set;
   }
-  return topology.allowed;
+  return std::nullopt;
+}
+
+CpuSet CurrentBinding(const Topology& topology) {
+  if (!topology.this_system) return topology.cpus;
+  return CpusOfThisThread().value_or(topology.allowed);
 }
 
 BindResult BindThisThread(const CpuSet& cpus) {
@@ -185,7 +189,13 @@ BindResult BindThisThread(const CpuSet& cpus) {
   const std::size_t bytes = mask.size() * sizeof(unsigned long);
   for (int cpu : list) CPU_SET_S(static_cast<std::size_t>(cpu), bytes, kernel_mask);
   const int error = ::pthread_setaffinity_np(::pthread_self(), bytes, kernel_mask);
-  if (error == 0) return {true, {}};
+  if (error == 0) {
+    // The kernel leaves out what the cgroup does not hold, without a word.
+    const std::optional<CpuSet> now = CpusOfThisThread();
+    if (!now || *now == cpus) return {true, {}};
+    return {false, "a thread that was bound to CPUs " + cpus.ToString() + " may use only " + now->ToString() +
+                       " of them (are all in this job's cgroup?)"};
+  }
   return {false, "cannot bind a thread to CPUs " + cpus.ToString() + ": " + std::strerror(error) +
                      " (is one of them in this job's cgroup?)"};
 }

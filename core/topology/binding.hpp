@@ -3,6 +3,7 @@
 // /proc, the environment and the scheduler; no hwloc, no MPI.
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,12 +16,16 @@ namespace manta::topology {
 /// anyone binds. All of `topology` when that is not this system, where real CPU numbers mean nothing.
 CpuSet CurrentBinding(const Topology& topology);
 
+/// CPUs that the calling thread may run on now, if the kernel says.
+std::optional<CpuSet> CpusOfThisThread();
+
 struct BindResult {
   bool ok = false;
   std::string reason;  // why not, for a warning
   explicit operator bool() const { return ok; }
 };
-/// Keeps the calling thread on these CPUs of this system. Never throws; a failure leaves the thread where it was.
+/// Keeps the calling thread on these CPUs of this system. Never throws. A failure leaves the thread where it was or, if
+/// its cgroup holds some of these CPUs, on those.
 BindResult BindThisThread(const CpuSet& cpus);
 
 enum class Launcher { kNone, kOpenMpi, kSlurm, kOther };

@@ -43,6 +43,9 @@ class CpuSet {
   friend CpuSet operator-(CpuSet a, const CpuSet& b) { return a -= b; }
   bool operator==(const CpuSet&) const = default;
 
+  template <class V>
+  void Fields(V& v) { v(words_); }
+
  private:
   void DropEmptyWords();
   std::uint64_t WordAt(std::size_t index) const { return index < words_.size() ? words_[index] : 0; }

@@ -72,6 +72,8 @@ std::vector<Core> ReadCores(hwloc_topology_t topology) {
     core.numa = OnlyNumaNode(topology, object->nodeset);
     core.package = IndexOfAncestor(topology, HWLOC_OBJ_PACKAGE, object);
     core.l3 = IndexOfAncestor(topology, HWLOC_OBJ_L3CACHE, object);
+    core.l2 = IndexOfAncestor(topology, HWLOC_OBJ_L2CACHE, object);
+    core.physical = core.index;
     cores.push_back(std::move(core));
   }
   return cores;

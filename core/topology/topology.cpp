@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
+#include <utility>
 
 #include "core/base/check.hpp"
 
@@ -18,6 +21,20 @@ Topology Restrict(const Topology& topology, const CpuSet& keep) {
   std::erase_if(part.cores, [](const Core& core) { return core.cpus.empty(); });
   std::erase_if(part.numa_nodes, [](const NumaNode& node) { return node.cpus.empty(); });
   return part;
+}
+
+Topology ThreadsAsCores(const Topology& topology) {
+  Topology threads = topology;
+  threads.cores.clear();
+  for (const Core& core : topology.cores) {
+    for (const int cpu : core.cpus.Cpus()) {
+      Core thread = core;
+      thread.index = static_cast<int>(threads.cores.size());
+      thread.cpus = CpuSet::Range(cpu, cpu);
+      threads.cores.push_back(std::move(thread));
+    }
+  }
+  return threads;
 }
 
 std::vector<int> CoresWithin(const Topology& topology, const CpuSet& set) {
@@ -68,6 +85,12 @@ std::vector<int> CoresNear(const Topology& topology, std::string_view pci_bus_id
     if (!near.empty()) return near;
   }
   return CoresWithin(topology, topology.cpus);
+}
+
+TopologySource SourceOf(const std::string& text) {
+  std::error_code none;
+  const bool is_file = text.find('/') != std::string::npos || text.ends_with(".xml") || std::filesystem::exists(text, none);
+  return is_file ? TopologySource{.xml_file = text} : TopologySource{.synthetic = text};
 }
 
 std::string NormalPciBusId(std::string_view text) {

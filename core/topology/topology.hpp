@@ -20,7 +20,12 @@ struct Core {
   CpuSet cpus;     // its hardware threads
   int numa = -1;   // index of a NumaNode; -1: unknown, or several
   int package = -1;
-  int l3 = -1;  // cores with the same number share a last-level cache; -1: none is known
+  int l3 = -1;        // cores with the same number share a last-level cache; -1: none is known
+  int l2 = -1;        // the same for the cache before it
+  int physical = -1;  // hwloc's index of the core that this is a thread of; that of the core itself but for ThreadsAsCores
+
+  template <class V>
+  void Fields(V& v) { v(index); v(cpus); v(numa); v(package); v(l3); v(l2); v(physical); }
 };
 
 struct NumaNode {
@@ -28,6 +33,9 @@ struct NumaNode {
   int os_index = -1;  // as in /sys and numactl
   CpuSet cpus;        // empty for a node of memory alone
   std::uint64_t memory_bytes = 0;
+
+  template <class V>
+  void Fields(V& v) { v(index); v(os_index); v(cpus); v(memory_bytes); }
 };
 
 /// A display, 3D or accelerator device on the PCI bus, and the cores near it.
@@ -36,6 +44,9 @@ struct GpuNear {
   std::string name;        // hwloc's, such as "cuda0" or "card0"; may be empty
   int numa = -1;           // index of the NumaNode it hangs on; -1: none in particular
   CpuSet cpus;             // CPUs near it
+
+  template <class V>
+  void Fields(V& v) { v(pci_bus_id); v(name); v(numa); v(cpus); }
 };
 
 /// Plain data, all lists in rising order of index. Copy it freely.
@@ -47,6 +58,17 @@ struct Topology {
   CpuSet cpus;                     // all CPUs in it
   CpuSet allowed;                  // those this process's cgroup lets it use
   bool this_system = true;         // false: read from a file or text, so bind nothing to it
+
+  template <class V>
+  void Fields(V& v) {
+    v(cores);
+    v(numa_nodes);
+    v(gpus);
+    v(memory_bytes);
+    v(cpus);
+    v(allowed);
+    v(this_system);
+  }
 };
 
 /// What to read instead of this machine. At most one is set.
@@ -63,6 +85,10 @@ Topology DetectTopology(const TopologySource& source = {});
 /// The part that `keep` covers: cores with a CPU in it (and only those CPUs), memory nodes with such cores, all GPUs.
 Topology Restrict(const Topology& topology, const CpuSet& keep);
 
+/// The same machine where each hardware thread counts as a core: numbered anew, threads of one core next to each other.
+/// A core of one thread stays one. `topology` is whole.
+Topology ThreadsAsCores(const Topology& topology);
+
 /// Index of each core that has at least one CPU in `set`, in rising order.
 std::vector<int> CoresWithin(const Topology& topology, const CpuSet& set);
 /// All CPUs of these cores.
@@ -77,6 +103,8 @@ std::vector<CpuSet> DivideCores(const Topology& topology, const CpuSet& allowed,
 const GpuNear* FindGpu(const Topology& topology, std::string_view pci_bus_id);
 /// Cores of `topology` near that GPU; all of its cores if the GPU or its place is not known.
 std::vector<int> CoresNear(const Topology& topology, std::string_view pci_bus_id);
+/// The source that `text` names: a file if there is one of that name or it looks like a path, else hwloc's short form.
+TopologySource SourceOf(const std::string& text);
 
 /// "0000:01:00.0": domain of four digits (more if it needs them), lower case. Empty when `text` is no PCI bus id.
 std::string NormalPciBusId(std::string_view text);

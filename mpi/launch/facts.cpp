@@ -1,9 +1,13 @@
 #include "mpi/launch/facts.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <optional>
 #include <sstream>
+#include <tuple>
 
+#include "core/scheduling/node_cores.hpp"
 #include "core/wire/codec.hpp"
 #include "mpi/handles/error.hpp"
 
@@ -43,6 +47,56 @@ std::vector<RankFacts> CollectiveExchange(const mpi::Communicator& world, const 
 
 namespace {
 
+template <class Fields>
+std::string Pack(Fields& fields) {
+  std::vector<std::byte> bytes;
+  wire::Writer writer(bytes);
+  fields.Fields(writer);
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+topology::Topology Unpack(const std::string& text) {
+  topology::Topology machine;
+  wire::Reader reader({reinterpret_cast<const std::byte*>(text.data()), text.size()});
+  machine.Fields(reader);
+  return machine;
+}
+
+}  // namespace
+
+topology::Topology CollectiveDetect(const mpi::Communicator& host) {
+  std::string text;
+  if (host.rank() == 0) {
+    topology::Topology machine = topology::DetectTopology();
+    text = Pack(machine);
+  }
+  return Unpack(CollectiveExchange(host, text).front());
+}
+
+std::vector<topology::Topology> CollectiveMachines(const mpi::Communicator& world, topology::Topology mine,
+                                                   std::int32_t* index) {
+  mine.memory_bytes = 0;
+  for (topology::NumaNode& node : mine.numa_nodes) node.memory_bytes = 0;
+  mine.allowed = topology::CpuSet();
+  std::string text = Pack(mine);
+  const std::string print = std::to_string(text.size()) + ' ' + std::to_string(std::hash<std::string>()(text));
+  const std::vector<std::string> prints = CollectiveExchange(world, print);
+  std::vector<std::string> known;
+  std::vector<topology::Topology> machines;
+  for (int rank = 0; rank < world.size(); ++rank) {
+    const std::string& one = prints[static_cast<std::size_t>(rank)];
+    if (std::find(known.begin(), known.end(), one) != known.end()) continue;
+    if (one == print) *index = static_cast<std::int32_t>(known.size());
+    known.push_back(one);
+    std::string theirs = rank == world.rank() ? text : std::string(std::stoul(one), '\0');
+    MANTA_MPI_TRY(MPI_Bcast(theirs.data(), static_cast<int>(theirs.size()), MPI_CHAR, rank, world.get()));
+    machines.push_back(Unpack(theirs));
+  }
+  return machines;
+}
+
+namespace {
+
 /// Ranks of a node, by their index on it.
 std::map<int, std::vector<int>> RanksByNode(const std::vector<RankFacts>& facts) {
   std::map<int, std::vector<int>> nodes;
@@ -50,10 +104,11 @@ std::map<int, std::vector<int>> RanksByNode(const std::vector<RankFacts>& facts)
   return nodes;
 }
 
-/// The node's devices: those that any of its ranks sees, by UUID. Each has a home rank: ranks that see it take turns.
-std::vector<GpuInfo> DevicesOf(const std::vector<int>& ranks, const std::vector<RankFacts>& facts, int declared) {
+/// The node's devices: those that any of its ranks sees, by UUID. Each has a home rank, of those that see it: ranks have
+/// as many as any other, or one more, and as far as that goes those that are near their cores.
+std::vector<GpuInfo> DevicesOf(const std::vector<int>& ranks, const std::vector<RankFacts>& facts,
+                               const topology::Topology& machine, const topology::NodeCores& cores, int declared) {
   std::vector<GpuInfo> gpus;
-  std::map<int, int> homes;  // devices at home on a rank
   for (const int rank : ranks)
     for (const auto& device : facts[static_cast<std::size_t>(rank)].devices) {
       const bool known =
@@ -65,15 +120,25 @@ std::vector<GpuInfo> DevicesOf(const std::vector<int>& ranks, const std::vector<
       gpu.name = device.name;
       gpu.pci_bus_id = device.pci_bus_id;
       gpu.memory_bytes = device.memory_bytes;
-      for (const int candidate : ranks) {
-        const auto& seen = facts[static_cast<std::size_t>(candidate)].devices;
-        if (std::none_of(seen.begin(), seen.end(), [&](const auto& other) { return other.uuid == device.uuid; }))
-          continue;
-        if (gpu.home_rank < 0 || homes[candidate] < homes[gpu.home_rank]) gpu.home_rank = candidate;
-      }
-      ++homes[gpu.home_rank];
       gpus.push_back(std::move(gpu));
     }
+  const std::size_t share = (gpus.size() + ranks.size() - 1) / ranks.size();
+  std::vector<std::size_t> homes(ranks.size());  // devices at home on a rank
+  for (GpuInfo& gpu : gpus) {
+    const topology::GpuNear* const place = topology::FindGpu(machine, gpu.pci_bus_id);
+    const auto cost = [&](std::size_t i) {
+      const bool near = place == nullptr || place->cpus.Intersects(cores.ranks[i].cpus);
+      return std::tuple(homes[i] >= share, !near, homes[i]);
+    };
+    std::optional<std::size_t> home;
+    for (std::size_t i = 0; i < ranks.size(); ++i) {
+      const auto& seen = facts[static_cast<std::size_t>(ranks[i])].devices;
+      if (std::none_of(seen.begin(), seen.end(), [&](const auto& other) { return other.uuid == gpu.uuid; })) continue;
+      if (!home || cost(i) < cost(*home)) home = i;
+    }
+    gpu.home_rank = ranks[*home];
+    ++homes[*home];
+  }
   if (declared >= 0) {
     gpus.resize(std::min(gpus.size(), static_cast<std::size_t>(declared)));
     while (gpus.size() < static_cast<std::size_t>(declared)) {
@@ -90,9 +155,11 @@ std::vector<GpuInfo> DevicesOf(const std::vector<int>& ranks, const std::vector<
 
 }  // namespace
 
-std::vector<std::string> DecideJob(const std::vector<RankFacts>& facts, const topology::Topology& machine,
-                                   runtime::JobInfo& info) {
+std::vector<std::string> DecideJob(const std::vector<RankFacts>& facts,
+                                   std::vector<topology::Topology> machines, runtime::JobInfo& info) {
   std::vector<std::string> warnings;
+  if (info.settings.use_hyperthreads)
+    for (topology::Topology& machine : machines) machine = topology::ThreadsAsCores(machine);
   info.ranks = static_cast<int>(facts.size());
   info.node_of.resize(facts.size());
   const auto nodes = RanksByNode(facts);
@@ -101,6 +168,7 @@ std::vector<std::string> DecideJob(const std::vector<RankFacts>& facts, const to
   std::map<std::string, int> part_of_host;
   for (const auto& [node, ranks] : nodes) {
     const RankFacts& first = facts[static_cast<std::size_t>(ranks.front())];
+    const topology::Topology& machine = machines[static_cast<std::size_t>(first.machine)];
     topology::NodeLaunch launch;
     launch.allowed = topology::CpuSet::FromString(first.allowed).value_or(topology::CpuSet());
     launch.facts.launcher = static_cast<topology::Launcher>(first.launcher);
@@ -153,10 +221,19 @@ std::vector<std::string> DecideJob(const std::vector<RankFacts>& facts, const to
                                                    : static_cast<int>(std::max<std::int64_t>(1, slots.RoundedUp()));
       // More executors than cores are not bound one each; they share the rank's cores.
       const bool bind = info.settings.binding && machine.this_system && !mine.cpus.empty();
-      if (bind) info.executor_cpus.assign(static_cast<std::size_t>(info.executors), mine.cpus);
+      if (bind) {
+        info.executor_cpus.assign(static_cast<std::size_t>(info.executors), mine.cpus);
+        for (const topology::RankCores& rank : cores.ranks) info.node_cpus |= rank.cpus;
+        for (const topology::Core& core : machine.cores) {
+          info.core_cpus.resize(static_cast<std::size_t>(core.index) + 1);
+          info.core_cpus.back() = core.cpus & info.node_cpus;
+        }
+      }
     }
-    user.gpus = DevicesOf(ranks, facts, info.settings.gpus);
-    for (const GpuInfo& gpu : user.gpus) spec.gpus.push_back({gpu.index, Rank(gpu.home_rank)});
+    spec.cores = scheduling::LeasableCores(machine, cores, spec.slots);
+    user.gpus = DevicesOf(ranks, facts, machine, cores, info.settings.gpus);
+    for (const GpuInfo& gpu : user.gpus) spec.gpus.push_back({gpu.index, Rank(gpu.home_rank),
+                                                              scheduling::NearCores(machine, spec.cores, gpu.pci_bus_id)});
     spec.memory_bytes =
         info.settings.memory != 0 ? info.settings.memory : first.memory_bytes / static_cast<std::uint64_t>(parts);
     user.resources["CPU"] = cpus.value();
@@ -168,6 +245,7 @@ std::vector<std::string> DecideJob(const std::vector<RankFacts>& facts, const to
     }
     info.specs.push_back(std::move(spec));
     info.nodes.push_back(std::move(user));
+    info.cores.push_back(cores);
   }
   return warnings;
 }

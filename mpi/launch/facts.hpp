@@ -8,6 +8,7 @@
 #include "core/ports/device_backend.hpp"
 #include "core/runtime/job_info.hpp"
 #include "core/topology/rank_cores.hpp"
+#include "core/topology/topology.hpp"
 #include "mpi/handles/communicator.hpp"
 
 namespace manta::launch {
@@ -20,6 +21,7 @@ struct RankFacts {
   std::uint8_t binding_asked = 0;
   std::int32_t allocation_cpus = 0;
   std::uint8_t launcher = 0;
+  std::int32_t machine = 0;  // which of the job's machines its host is; CollectiveMachines
   std::uint64_t memory_bytes = 0;
   std::uint64_t store_bytes = 0;
   std::string segment_kind;
@@ -45,6 +47,7 @@ struct RankFacts {
     v(binding_asked);
     v(allocation_cpus);
     v(launcher);
+    v(machine);
     v(memory_bytes);
     v(store_bytes);
     v(segment_kind);
@@ -57,10 +60,17 @@ struct RankFacts {
 std::vector<std::string> CollectiveExchange(const mpi::Communicator& world, const std::string& mine);
 std::vector<RankFacts> CollectiveExchange(const mpi::Communicator& world, const RankFacts& mine);
 
+/// Reads this host's topology on the first of its ranks. Collective over `host`.
+topology::Topology CollectiveDetect(const mpi::Communicator& host);
+/// The topologies of the job, each once: hosts that are built alike have the same. `index`: which is this rank's.
+/// Without what may differ between such hosts: amounts of memory, and what the job may use. Collective over `world`.
+std::vector<topology::Topology> CollectiveMachines(const mpi::Communicator& world, topology::Topology mine,
+                                                   std::int32_t* index);
+
 /// Fills the job's nodes, specs and this rank's executors from everybody's facts: a pure decision, the same on all
 /// ranks but for what says "of this rank". Returns warnings, for rank 0 to print.
-std::vector<std::string> DecideJob(const std::vector<RankFacts>& facts, const topology::Topology& machine,
-                                   runtime::JobInfo& info);
+std::vector<std::string> DecideJob(const std::vector<RankFacts>& facts,
+                                   std::vector<topology::Topology> machines, runtime::JobInfo& info);
 
 /// "2 ranks on 1 node, 2 of 2 cores, ..." for stderr at start.
 std::string StartLine(const std::vector<RankFacts>& facts, const runtime::JobInfo& info, const std::string& transports,

@@ -134,10 +134,9 @@ void Process::CollectiveSetUp(const Settings& settings) {
   if (is_set_up_) return;
   is_set_up_ = true;
   launch_ = topology::ReadLaunchFacts();
-  machine_ = topology::DetectTopology();
-  binding_ = topology::CurrentBinding(machine_);
-
   mpi::Communicator host = world_.CollectiveSplitShared();
+  machine_ = CollectiveDetect(host);
+  binding_ = topology::CurrentBinding(machine_);
   int nodes_on_host = 1;
   if (settings.fake_nodes > 1) {
     nodes_on_host = std::min(settings.fake_nodes, host.size());
@@ -166,6 +165,7 @@ void Process::CollectiveSetUp(const Settings& settings) {
   mine.allocation_cpus = launch_.allocation_cpus;
   mine.launcher = static_cast<std::uint8_t>(launch_.launcher);
   mine.memory_bytes = machine_.memory_bytes;
+  machines_ = CollectiveMachines(world_, machine_, &mine.machine);
 
   gpu::DeviceBackendOptions device_options;
   device_options.rank = world_.rank();
@@ -227,7 +227,7 @@ runtime::JobInfo Process::MakeJob(const Settings& settings, std::uint32_t sessio
   info.self = Rank(world_.rank());
   info.session = session;
   info.settings = settings;
-  *warnings = DecideJob(facts_, machine_, info);
+  *warnings = DecideJob(facts_, machines_, info);
   return info;
 }
 
@@ -252,6 +252,16 @@ std::string Process::StartLine(const runtime::JobInfo& info) const {
   if (remote || (!ring_ && world_.size() > 1)) transports += transports.empty() ? "mpi" : " and mpi";
   if (transports.empty()) transports = "one process";
   return launch::StartLine(facts_, info, transports, window_->reason());
+}
+
+std::string Process::TransportsText(const Settings& settings) const {
+  const bool many_nodes =
+      std::any_of(facts_.begin(), facts_.end(), [&](const RankFacts& one) { return one.node != facts_.front().node; });
+  std::string within = "none: rank 0 is alone on its node";
+  if (ring_) within = "rings in shared memory" + std::string(settings.transport == NodeTransport::kRing ? ", as asked" : "");
+  else if (node_.size() > 1) within = "messages by MPI: --manta-transport mpi asks for that";
+  return "ranks of a node: " + within + "\nranks of different nodes: " + (many_nodes ? "messages by MPI" : "there is one node") +
+         "\none-sided reads between nodes: " + window_->reason() + '\n';
 }
 
 void Process::Yielding(MPI_Request* request) const {

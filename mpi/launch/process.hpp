@@ -40,6 +40,11 @@ class Process {
   runtime::JobInfo MakeJob(const Settings& settings, std::uint32_t session, std::vector<std::string>* warnings) const;
   runtime::ProcessParts parts();
   std::string StartLine(const runtime::JobInfo& info) const;
+  /// How ranks reach each other, and why so: a line each for ranks of a node, of different ones, and one-sided reads.
+  std::string TransportsText(const Settings& settings) const;
+  /// Of all ranks, and the machines that they name. After CollectiveSetUp.
+  const std::vector<RankFacts>& facts() const { return facts_; }
+  const std::vector<topology::Topology>& machines() const { return machines_; }
 
   /// Rank 0 tells the others what comes next, or they wait for it (without burning a core). Collective.
   enum class Command : int { kSession = 1, kExit = 2 };
@@ -64,7 +69,8 @@ class Process {
   bool owns_mpi_ = false;
   mpi::Communicator world_;
   mpi::Communicator node_;
-  topology::Topology machine_;
+  topology::Topology machine_;                // this host's
+  std::vector<topology::Topology> machines_;  // the job's
   topology::LaunchFacts launch_;
   topology::CpuSet binding_;
   std::unique_ptr<DeviceBackend> devices_;

@@ -36,8 +36,11 @@ struct Config {
   /// Executor threads of each rank. Default 0: one for each core of the rank, at least one. With 1, tasks of a rank
   /// run one after another, for libraries that cannot bear threads.
   std::optional<int> executors = {};
-  /// Whether executors are bound to cores. Default true.
+  /// Whether executors, and the threads of tasks that were granted other amounts than one CPU, are bound to cores.
+  /// Default true.
   std::optional<bool> binding = {};
+  /// Whether each hardware thread of a core counts as a CPU. Default false: a core is one CPU.
+  std::optional<bool> use_hyperthreads = {};
   /// Ranks of a node that may use one GPU, and so hold a CUDA context on it. Default 1.
   std::optional<int> gpu_home_ranks = {};
   /// Where GPUs come from: "auto" (CUDA if there is a device; the default), "cuda" (an error without one), "fake"

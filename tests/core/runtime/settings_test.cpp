@@ -28,6 +28,7 @@ TEST(Settings, HoldTheDefaultsWhenNothingIsGiven) {
   EXPECT_EQ(parsed.settings.gpus, -1);
   EXPECT_EQ(parsed.settings.inline_bytes, 2048u);
   EXPECT_TRUE(parsed.settings.binding);
+  EXPECT_FALSE(parsed.settings.use_hyperthreads);
   EXPECT_EQ(parsed.settings.log_level, base::LogLevel::kWarning);
 }
 
@@ -54,6 +55,7 @@ TEST(Settings, ReadEverySettingFromAFlag) {
                                 "--manta-memory=3G",
                                 "--manta-executors=5",
                                 "--manta-binding=off",
+                                "--manta-use-hyperthreads",
                                 "--manta-gpu-home-ranks=2",
                                 "--manta-device=fake",
                                 "--manta-isolation=quota",
@@ -86,6 +88,7 @@ TEST(Settings, ReadEverySettingFromAFlag) {
   expected.memory = std::uint64_t{3} << 30;
   expected.executors = 5;
   expected.binding = false;
+  expected.use_hyperthreads = true;
   expected.gpu_home_ranks = 2;
   expected.device = DeviceMode::kFake;
   expected.isolation = IsolationMode::kQuota;
@@ -120,6 +123,7 @@ TEST(Settings, ReadEverySettingFromItsVariableAsFromItsFlag) {
                                                                    {"memory", "5"},
                                                                    {"executors", "2"},
                                                                    {"binding", "off"},
+                                                                   {"use-hyperthreads", "on"},
                                                                    {"gpu-home-ranks", "3"},
                                                                    {"device", "none"},
                                                                    {"isolation", "quota"},
@@ -162,6 +166,7 @@ TEST(Settings, ReadEverySettingFromConfig) {
   config.memory = 123;
   config.executors = 5;
   config.binding = false;
+  config.use_hyperthreads = true;
   config.gpu_home_ranks = 2;
   config.device = "fake";
   config.isolation = "quota";
@@ -193,6 +198,7 @@ TEST(Settings, ReadEverySettingFromConfig) {
   EXPECT_EQ(s.memory, 123u);
   EXPECT_EQ(s.executors, 5);
   EXPECT_FALSE(s.binding);
+  EXPECT_TRUE(s.use_hyperthreads);
   EXPECT_EQ(s.gpu_home_ranks, 2);
   EXPECT_EQ(s.device, DeviceMode::kFake);
   EXPECT_EQ(s.isolation, IsolationMode::kQuota);

@@ -7,11 +7,16 @@
 
 #include <manta/error.hpp>
 
+#include "core/topology/describe.hpp"
+
 namespace manta::topology {
 namespace {
 
 const std::string kTwoNumaOneGpu =
     (std::filesystem::path(__FILE__).parent_path() / "../../support/topologies/two_numa_one_gpu.xml").string();
+
+const std::string kFourNumaEightGpus =
+    (std::filesystem::path(__FILE__).parent_path() / "../../support/topologies/four_numa_eight_gpus.xml").string();
 
 Topology TwoNuma() { return DetectTopology({.synthetic = "pack:2 [numa(memory=1073741824)] l3:1 core:4 pu:2"}); }
 
@@ -195,6 +200,59 @@ TEST(Topology, TakesAllCoresForNearWhereThePlaceIsNotKnown) {
 
   EXPECT_EQ(CoresNear(machine, "0000:c2:00.0").size(), 8u);
   EXPECT_EQ(CoresNear(Restrict(machine, CpuSet::Range(0, 3)), "c1:00.0"), (std::vector<int>{0, 1}));
+}
+
+TEST(Topology, ReadsAMachineOfTwoPackagesWithFourMemoryNodesAndEightGpus) {
+  const Topology machine = DetectTopology({.xml_file = kFourNumaEightGpus});
+
+  ASSERT_EQ(machine.cores.size(), 32u);
+  EXPECT_EQ(machine.cpus.Count(), 64);
+  ASSERT_EQ(machine.numa_nodes.size(), 4u);
+  EXPECT_EQ(machine.cores[21].numa, 2);
+  EXPECT_EQ(machine.cores[21].package, 1);
+  EXPECT_EQ(machine.cores[21].l3, 5);
+  EXPECT_EQ(machine.cores[21].l2, 21);
+  EXPECT_EQ(machine.cores[21].physical, 21);
+  ASSERT_EQ(machine.gpus.size(), 8u);
+  for (int gpu = 0; gpu < 8; ++gpu) {
+    const GpuNear& one = machine.gpus[static_cast<std::size_t>(gpu)];
+    EXPECT_EQ(one.name, "cuda" + std::to_string(gpu));
+    EXPECT_EQ(one.numa, gpu / 2);
+    EXPECT_EQ(CoresNear(machine, one.pci_bus_id).front(), gpu / 2 * 8);
+  }
+}
+
+TEST(Topology, TakesHardwareThreadsForCoresWhereAskedTo) {
+  const Topology machine = DetectTopology({.synthetic = "pack:2 [numa] l3:1 core:2 pu:2(indexes=0,4,1,5,2,6,3,7)"});
+
+  const Topology threads = ThreadsAsCores(machine);
+
+  ASSERT_EQ(threads.cores.size(), 8u);
+  EXPECT_EQ(threads.cores[5].index, 5);
+  EXPECT_EQ(threads.cores[5].cpus.ToString(), "6");
+  EXPECT_EQ(threads.cores[5].physical, 2);
+  EXPECT_EQ(threads.cores[4].physical, 2);
+  EXPECT_EQ(threads.cores[5].package, 1);
+  EXPECT_EQ(threads.cpus, machine.cpus);
+  EXPECT_EQ(CoresWithin(threads, *CpuSet::FromString("0-1,4")), (std::vector<int>{0, 1, 2}));
+  EXPECT_EQ(ThreadsAsCores(DetectTopology({.synthetic = "core:3 pu:1"})).cores.size(), 3u);
+}
+
+TEST(Topology, TellsAFileFromAShortForm) {
+  EXPECT_EQ(SourceOf(kTwoNumaOneGpu).xml_file, kTwoNumaOneGpu);
+  EXPECT_EQ(SourceOf("missing.xml").xml_file, "missing.xml");
+  EXPECT_EQ(SourceOf("pack:2 [numa] core:4 pu:2").synthetic, "pack:2 [numa] core:4 pu:2");
+}
+
+TEST(Describe, NamesTheGroupsThatCoresShare) {
+  EXPECT_EQ(Describe(DetectTopology({.synthetic = "pack:1 [numa] l3:2 l2:2 core:1 pu:2"})),
+            (Lines{"package 0: cores 0-3 (CPUs 0-7)", "  NUMA node 0: cores 0-3 (CPUs 0-7)",
+                   "    L3 0: cores 0-1 (CPUs 0-3)", "    L3 1: cores 2-3 (CPUs 4-7)"}));
+  EXPECT_EQ(Describe(ThreadsAsCores(DetectTopology({.synthetic = "[numa] core:2 pu:2"}))),
+            (Lines{"NUMA node 0: cores 0-3 (CPUs 0-3)", "  core 0: cores 0-1 (CPUs 0-1)",
+                   "  core 1: cores 2-3 (CPUs 2-3)"}));
+  const Lines with_gpu = Describe(DetectTopology({.xml_file = kTwoNumaOneGpu}));
+  EXPECT_EQ(with_gpu.back(), "PCI 0000:01:00.0 (cuda0): near cores 4-7");
 }
 
 TEST(Topology, WritesBusIdsInOneWay) {
