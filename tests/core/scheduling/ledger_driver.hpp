@@ -77,11 +77,15 @@ class LedgerDriver {
         if (!CedeWhatIsFree(cede.rank)) ledger.Ceded(cede.rank, Amount());
       }
       grants.insert(grants.end(), actions.grants.begin(), actions.grants.end());
+      removals_.insert(removals_.end(), actions.removals.begin(), actions.removals.end());
       if (actions.grants.empty() && actions.cedes.empty() && actions.gives.empty()) return grants;
     }
     ADD_FAILURE() << "the ledger never settles";
     return grants;
   }
+
+  /// Since this was last called.
+  std::vector<Removal> TakeRemovals() { return std::exchange(removals_, {}); }
 
   Amount FreeOf(Rank rank) const { return free_.at(rank); }
   Amount Owed(Rank rank) const { return owed_.contains(rank) ? owed_.at(rank) : Amount(); }
@@ -105,6 +109,7 @@ class LedgerDriver {
   }
 
   std::map<Rank, Amount> free_, owed_;
+  std::vector<Removal> removals_;
   std::uint64_t last_request_ = 0;
 };
 
