@@ -91,9 +91,10 @@ std::string Prefix() {
   return "manta-spill-" + std::to_string(::getuid()) + "-" + host + "-";
 }
 
-/// A process that removes `directory` when the returned end of a socket is closed, which the kernel does for the dead too, or
-/// a line is written there. Has no other file of ours open, and a session of its own, so that it outlives a launcher's
-/// clean-up. No child of this process, which may wait for its own: the shell that starts it ends at once.
+/// A process that removes `directory` when the returned end of a socket is closed, which the kernel does for the dead too.
+/// The line "done" ends it, and nothing is removed: the next session may have made another of that name. Has no other
+/// file of ours open, and a session of its own, so that it outlives a launcher's clean-up. No child of this process, which
+/// may wait for its own: the shell that starts it ends at once.
 int StartWatcher(const std::string& directory) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return -1;
@@ -114,7 +115,8 @@ int StartWatcher(const std::string& directory) {
   ::posix_spawnattr_setsigmask(&attributes, &none);
   ::posix_spawnattr_setsigdefault(&attributes, &all);
   char shell[] = "/bin/sh", option[] = "-c", name[] = "manta-spill-cleanup";
-  char script[] = "( trap '' HUP INT TERM; read -r line; exec rm -rf -- \"$1\" ) <&3 3<&- &";
+  char script[] = "( trap '' HUP INT TERM; read -r line; [ \"$line\" = done ] || exec rm -rf -- \"$1\" ) "
+                  "<&3 3<&- &";
   std::string path = directory;
   char* const arguments[] = {shell, option, script, name, path.data(), nullptr};
   char* const environment[] = {nullptr};
@@ -149,7 +151,7 @@ SpillFiles::~SpillFiles() {
   if (lock_fd_ >= 0) ::close(lock_fd_);
   if (watch_fd_ >= 0) {
     // A process that was forked from ours may have this end too, so that closing it may not be enough.
-    static_cast<void>(::send(watch_fd_, "\n", 1, MSG_NOSIGNAL));
+    static_cast<void>(::send(watch_fd_, "done\n", 5, MSG_NOSIGNAL));
     ::close(watch_fd_);
   }
 }

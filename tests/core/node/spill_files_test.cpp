@@ -141,6 +141,17 @@ TEST_P(SpillFilesTest, HaveAWatcherThatIsNoChildAndEndsWithThem) {
   EXPECT_EQ(watchers(), before);
 }
 
+TEST_P(SpillFilesTest, OfOneSessionAfterAnotherAreKeptApart) {
+  // All have the same directory: what still watched for the last one must not remove the next one's.
+  const Bytes bytes = SomeBytes(1000);
+  for (int session = 0; session < 50; ++session) {
+    SpillFiles files(options());
+    const auto file = files.Write(kId, bytes.data(), bytes.size());
+    std::this_thread::sleep_for(std::chrono::milliseconds(session % 5));
+    ASSERT_EQ(ReadBack(files, file, kId, bytes.size()), "") << "session " << session;
+  }
+}
+
 TEST_P(SpillFilesTest, GiveUpInTheMiddle) {
   SpillFiles files(options());
   const Bytes bytes = SomeBytes(3 * kMiB);
